@@ -1,0 +1,245 @@
+"""Every setting of every process, once: its environment variable, its default, what it is for.
+
+`.env.example` is written from this table (`python -m chargeline.settings > .env.example`) and a test keeps them equal.
+Values come from the environment; `.env` in the working folder fills what the environment leaves open.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dotenv import dotenv_values
+
+T = TypeVar("T")
+
+
+class SettingsError(ValueError):
+    """A setting has a value that cannot be used; the message names the variable and what is expected."""
+
+
+def _text(raw: str) -> str:
+    return raw.strip()
+
+
+def _port(raw: str) -> int:
+    number = int(raw)
+    if not 0 < number < 65536:
+        raise ValueError("a port from 1 to 65535 is expected")
+    return number
+
+
+def _positive(raw: str) -> float:
+    number = float(raw)
+    if number <= 0:
+        raise ValueError("a number above 0 is expected")
+    return number
+
+
+def _switch(raw: str) -> bool:
+    lowered = raw.strip().lower()
+    if lowered in {"on", "true", "yes", "1"}:
+        return True
+    if lowered in {"off", "false", "no", "0", ""}:
+        return False
+    raise ValueError("on or off is expected")
+
+
+def setting(env: str, default: T, parse: Callable[[str], T], group: str, help_: str, *, secret: bool = False) -> T:
+    """One row of the table. `secret` values get a random one from `make run` where none is given."""
+    value: T = field(
+        default=default, metadata={"env": env, "parse": parse, "group": group, "help": help_, "secret": secret}
+    )
+    return value
+
+
+def _t(env: str, default: str, group: str, help_: str, *, secret: bool = False) -> str:
+    return setting(env, default, _text, group, help_, secret=secret)
+
+
+def _p(env: str, default: int, group: str, help_: str) -> int:
+    return setting(env, default, _port, group, help_)
+
+
+def _n(env: str, default: float, group: str, help_: str) -> float:
+    return setting(env, default, _positive, group, help_)
+
+
+def _s(env: str, default: bool, group: str, help_: str) -> bool:
+    return setting(env, default, _switch, group, help_)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. Read with `Settings.load()`; times are seconds, money is in cents, addresses are URLs."""
+
+    # --- where things are
+    var_dir: str = _t("VAR_DIR", "var", "Files", "Folder for stores, logs and generated keys.")
+    models_dir: str = _t("MODELS_DIR", "models", "Files", "Folder of the trained models.")
+    log_format: str = _t("LOG_FORMAT", "console", "Files", "console (for people) or json (one object a line).")
+    log_level: str = _t("LOG_LEVEL", "info", "Files", "debug, info, warning or error.")
+
+    host: str = _t(
+        "HOST", "127.0.0.1", "Addresses", "Address that the public sides (front door, charger socket) listen on."
+    )
+    private_host: str = _t(
+        "PRIVATE_HOST",
+        "127.0.0.1",
+        "Addresses",
+        "Address that the private sides (Rasa, actions, bridge API) listen on.",
+    )
+    bot_port: int = _p("BOT_PORT", 8080, "Addresses", "Front door: web page, webhooks.")
+    ocpp_port: int = _p("OCPP_PORT", 9000, "Addresses", "Chargers connect here: ws://HOST:OCPP_PORT/ocpp/<charger id>.")
+    bridge_port: int = _p("BRIDGE_PORT", 9001, "Addresses", "The bridge's HTTP API.")
+    rasa_port: int = _p("RASA_PORT", 5005, "Addresses", "Rasa.")
+    actions_port: int = _p("ACTIONS_PORT", 5055, "Addresses", "The action server.")
+    sandbox_port: int = _p("SANDBOX_PORT", 9100, "Addresses", "Control page and API of the sandbox network.")
+    public_url: str = _t(
+        "PUBLIC_URL",
+        "",
+        "Addresses",
+        "URL under which the world reaches the front door, as Twilio signs it. Empty: http://localhost:BOT_PORT.",
+    )
+    bot_url: str = _t(
+        "BOT_URL", "", "Addresses", "Where other processes find the front door. Empty: from host and port."
+    )
+    bridge_url: str = _t(
+        "BRIDGE_URL", "", "Addresses", "Where other processes find the bridge's API. Empty: from host and port."
+    )
+    rasa_url: str = _t("RASA_URL", "", "Addresses", "Where the front door finds Rasa. Empty: from host and port.")
+    actions_url: str = _t(
+        "ACTIONS_URL", "", "Addresses", "Where Rasa finds the action server. Empty: from host and port."
+    )
+
+    # --- keys between the processes; made by `make run` where they are empty
+    bridge_read_key: str = _t("BRIDGE_READ_KEY", "", "Keys", "Bridge API key with scope read.", secret=True)
+    bridge_driver_key: str = _t(
+        "BRIDGE_DRIVER_KEY", "", "Keys", "Bridge API key with scope driver: what the action server uses.", secret=True
+    )
+    bridge_operator_key: str = _t(
+        "BRIDGE_OPERATOR_KEY", "", "Keys", "Bridge API key with scope operator: provisioning, imports.", secret=True
+    )
+    bridge_webhook_secret: str = _t(
+        "BRIDGE_WEBHOOK_SECRET", "", "Keys", "Signs what the bridge tells the front door.", secret=True
+    )
+    rasa_token: str = _t("RASA_TOKEN", "", "Keys", "Token of Rasa's HTTP API.", secret=True)
+    terminal_key: str = _t("TERMINAL_KEY", "", "Keys", "Opens the terminal channel (make chat).", secret=True)
+    web_session_key: str = _t("WEB_SESSION_KEY", "", "Keys", "Signs the web page's visitor cookie.", secret=True)
+
+    # --- stores
+    mongodb_url: str = _t(
+        "MONGODB_URL", "", "Stores", "Set: stores live in this MongoDB. Empty: in SQLite files under VAR_DIR."
+    )
+    mongodb_database: str = _t("MONGODB_DATABASE", "chargeline", "Stores", "Database name in MongoDB.")
+    redis_url: str = _t("REDIS_URL", "", "Stores", "Set: Rasa takes its conversation locks there (several workers).")
+
+    # --- SMS through Twilio
+    twilio_account_sid: str = _t("TWILIO_ACCOUNT_SID", "", "SMS (Twilio)", "Account SID. Empty: SMS is off.")
+    twilio_auth_token: str = _t("TWILIO_AUTH_TOKEN", "", "SMS (Twilio)", "Auth token; also checks webhook signatures.")
+    twilio_from_number: str = _t("TWILIO_FROM_NUMBER", "", "SMS (Twilio)", "Number that replies are sent from, E.164.")
+    twilio_api_url: str = _t(
+        "TWILIO_API_URL",
+        "https://api.twilio.com",
+        "SMS (Twilio)",
+        "Where replies are posted; a test carrier's URL works too.",
+    )
+
+    # --- the operator
+    operator_name: str = _t("OPERATOR_NAME", "Chargeline Demo Network", "Operator", "Name that drivers know.")
+    operator_phone: str = _t(
+        "OPERATOR_PHONE", "", "Operator", "Phone number of people who help, given to drivers. Empty: none is offered."
+    )
+    emergency_number: str = _t("EMERGENCY_NUMBER", "911", "Operator", "Told to drivers in danger.")
+    drivers_file: str = _t(
+        "DRIVERS_FILE",
+        "",
+        "Operator",
+        "JSON list of known drivers [{driver_id, phone, name, language}], read at start.",
+    )
+    chargers_file: str = _t(
+        "CHARGERS_FILE", "", "Operator", "JSON file of sites, chargers and id tokens that the bridge imports at start."
+    )
+    guest_starts: bool = _s(
+        "GUEST_STARTS",
+        False,
+        "Operator",
+        "on: drivers without an account may charge free of charge, on a guest token. An operator's policy; the sandbox sets it.",
+    )
+
+    # --- the sandbox and tests
+    sandbox: bool = _s("SANDBOX", True, "Sandbox", "on: make run starts simulated chargers and imports their network.")
+    clock_speed: float = _n("CLOCK_SPEED", 1.0, "Sandbox", "How many seconds pass in one; the same for all processes.")
+    clock_epoch: str = _t(
+        "CLOCK_EPOCH", "", "Sandbox", "With CLOCK_SPEED: the real moment (Unix seconds) from which time runs fast."
+    )
+
+    # ------------------------------------------------------------------------------------------------------------
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
+        """Reads the environment, then `.env`. Raises SettingsError naming the variable whose value is unusable."""
+        env: dict[str, str] = {}
+        if env_file is not None and env_file.is_file():
+            env.update({key: value for key, value in dotenv_values(env_file).items() if value is not None})
+        env.update(os.environ if environ is None else environ)
+        values: dict[str, Any] = {}
+        for row in fields(cls):
+            raw = env.get(row.metadata["env"])
+            if raw is None or not raw.strip():
+                continue
+            try:
+                values[row.name] = row.metadata["parse"](raw)
+            except ValueError as error:
+                raise SettingsError(f"{row.metadata['env']}={raw!r}: {error}") from None
+        return cls(**values)
+
+    @property
+    def var(self) -> Path:
+        return Path(self.var_dir)
+
+    def url_of(self, process: str) -> str:
+        """Base URL of `bot`, `bridge`, `rasa` or `actions` as the other processes reach it."""
+        given, host, port = {
+            "bot": (self.bot_url, self.host, self.bot_port),
+            "bridge": (self.bridge_url, self.private_host, self.bridge_port),
+            "rasa": (self.rasa_url, self.private_host, self.rasa_port),
+            "actions": (self.actions_url, self.private_host, self.actions_port),
+        }[process]
+        if given:
+            return given.rstrip("/")
+        return f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"
+
+    @property
+    def public_base_url(self) -> str:
+        return (self.public_url or f"http://localhost:{self.bot_port}").rstrip("/")
+
+
+def secret_settings() -> list[str]:
+    """Environment names of the keys that `make run` makes where none is given."""
+    return [row.metadata["env"] for row in fields(Settings) if row.metadata["secret"]]
+
+
+def env_example() -> str:
+    """The text of `.env.example`."""
+    lines = [
+        "# Every setting of Chargeline, with its default. Copy to .env and change what you need; the environment wins over .env.",
+        "# Written by `python -m chargeline.settings`; the table is chargeline/settings.py.",
+    ]
+    group = None
+    for row in fields(Settings):
+        if row.metadata["group"] != group:
+            group = row.metadata["group"]
+            lines += ["", f"# --- {group}"]
+        default = row.default
+        shown = ("on" if default else "off") if isinstance(default, bool) else default
+        if isinstance(shown, float) and shown.is_integer():
+            shown = int(shown)
+        lines.append(f"# {row.metadata['help']}" + (" Made by make run where empty." if row.metadata["secret"] else ""))
+        lines.append(f"{row.metadata['env']}={shown}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(env_example(), end="")
