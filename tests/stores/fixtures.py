@@ -1,0 +1,99 @@
+"""A fresh MongoDB database for a test: `from tests.stores.fixtures import mongo_database, mongo_url` in a conftest.py.
+
+The server is SecantusDB, a wire-compatible stand-in that runs as a process of its own from `.venv-mongo` (made by
+`tools/setup mongo`). Where MONGODB_TEST_URL names a real MongoDB, every test runs on that one too.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from chargeline.mongo import Database, connect
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = ROOT / ".venv-mongo" / "bin" / "secantusd-py"
+REAL_URL = os.environ.get("MONGODB_TEST_URL", "")
+START_TIMEOUT_S = 30.0
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the MongoDB stand-in ended with {process.returncode}: {log.read_text()[-2000:]}")
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"the MongoDB stand-in did not listen within {START_TIMEOUT_S:.0f} s: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def mongo_stand_in() -> Iterator[str]:
+    """URL of the stand-in, started once a test run on a free port, its files in a folder that goes with it."""
+    if not SERVER.exists():
+        pytest.skip("no MongoDB stand-in: run tools/setup mongo")
+    port = _free_port()
+    with tempfile.TemporaryDirectory(prefix="chargeline-mongo-", ignore_cleanup_errors=True) as folder:
+        log = Path(folder) / "server.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [
+                    *(SERVER, "--host", "127.0.0.1", "--port", str(port), "--storage-path", Path(folder) / "data"),
+                    *("--cache-size", "128M", "--sync-on-commit", "--log-level", "WARNING"),
+                ],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+            )
+        try:
+            _wait_until_listening(process, port, log)
+            yield f"mongodb://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(
+    params=[pytest.param("stand-in", marks=pytest.mark.mongo)]
+    + ([pytest.param("real", marks=pytest.mark.mongo)] if REAL_URL else [])
+)
+def mongo_url(request: pytest.FixtureRequest) -> str:
+    """URL of each server that the suite runs on."""
+    if request.param == "real":
+        return REAL_URL
+    url: str = request.getfixturevalue("mongo_stand_in")
+    return url
+
+
+@pytest.fixture
+async def mongo_database(mongo_url: str) -> AsyncIterator[Database]:
+    """A database of its own for the test, dropped afterwards."""
+    database = connect(mongo_url, f"chargeline_test_{secrets.token_hex(6)}", server_selection_timeout_s=15)
+    try:
+        yield database
+    finally:
+        await database.drop()
+        await database.close()
