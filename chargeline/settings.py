@@ -178,12 +178,12 @@ class Settings:
 
     # ------------------------------------------------------------------------------------------------------------
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
-        """Reads the environment, then `.env`. Raises SettingsError naming the variable whose value is unusable."""
-        env: dict[str, str] = {}
-        if env_file is not None and env_file.is_file():
-            env.update({key: value for key, value in dotenv_values(env_file).items() if value is not None})
-        env.update(os.environ if environ is None else environ)
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Reads the environment; what it leaves open comes from `.env`, then from what `make run` wrote under VAR_DIR.
+
+        With `environ` given (tests) only that is read. Raises SettingsError naming the variable whose value is unusable.
+        """
+        env = dict(environ) if environ is not None else environment_and_files()
         values: dict[str, Any] = {}
         for row in fields(cls):
             raw = env.get(row.metadata["env"])
@@ -214,6 +214,24 @@ class Settings:
     @property
     def public_base_url(self) -> str:
         return (self.public_url or f"http://localhost:{self.bot_port}").rstrip("/")
+
+
+def given_by_people() -> dict[str, str]:
+    """The environment over `.env`: what somebody set on purpose. Empty values count as not set."""
+    return {**_read(Path(".env")), **{key: value for key, value in os.environ.items() if value.strip()}}
+
+
+def environment_and_files() -> dict[str, str]:
+    """`given_by_people` over VAR_DIR/keys.env and VAR_DIR/run.env, which `chargeline.run` writes."""
+    given = given_by_people()
+    var = Path(given.get("VAR_DIR") or "var")
+    return {**_read(var / "run.env"), **_read(var / "keys.env"), **given}
+
+
+def _read(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    return {key: value for key, value in dotenv_values(path).items() if value is not None and value.strip()}
 
 
 def secret_settings() -> list[str]:

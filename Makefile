@@ -1,0 +1,58 @@
+# What you can do with Chargeline. `make run` and `make test` need nothing but this folder, Python 3 and the network.
+.DEFAULT_GOAL := help
+SHELL := bash
+PYTHON := .venv/bin/python
+export RASA_TELEMETRY_ENABLED := false
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help setup run train chat test test-fast lint format lock bench bench-% clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup:
+	@tools/setup services rasa
+
+run: setup  ## set up, train if needed, start everything with a sandbox network of simulated chargers
+	@exec $(PYTHON) -m chargeline.run
+
+train: setup  ## train the language model if its data changed
+	@tools/train
+
+chat:  ## talk to it in the terminal (while `make run` runs)
+	@tools/setup services
+	@exec $(PYTHON) -m bot.chat $(ARGS)
+
+test:  ## set up, train if needed, run every test
+	@tools/setup services rasa mongo
+	@tools/train
+	@exec $(PYTHON) -m pytest $(ARGS)
+
+test-fast:  ## the tests that start no fleet of processes
+	@tools/setup services
+	@exec $(PYTHON) -m pytest -m "not slow and not mongo" $(ARGS)
+
+lint:  ## ruff and mypy --strict
+	@tools/setup services
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format:  ## let ruff put the code in shape
+	@tools/setup services
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+lock:  ## resolve both environments anew into their hash-pinned locks
+	@tools/lock
+
+bench:  ## every benchmark in tests/bench, one after the other
+	@tools/setup services
+	@set -e; for bench in tests/bench/bench_*.py; do [ -e "$$bench" ] || continue; $(PYTHON) -m tests.bench.$$(basename $$bench .py); done
+
+bench-%:
+	@tools/setup services
+	@exec $(PYTHON) -m tests.bench.bench_$(subst -,_,$*) $(ARGS)
+
+clean:  ## remove stores, logs and models (not the environments)
+	rm -rf var models/*.tar.gz .rasa

@@ -1,0 +1,114 @@
+"""The processes of Chargeline: how each is started, what it listens on, how one knows that it is ready.
+
+One table for `make run`, for the end-to-end tests and for whoever writes a unit file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chargeline.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`ports`: setting's environment name and number. `ready_url` answers 200 when the process can do its work."""
+
+    name: str
+    what: str
+    command: list[str]
+    environment: Mapping[str, str]
+    ports: Mapping[str, int]
+    ready_url: str
+
+
+def all_processes(settings: Settings) -> list[Process]:
+    """The processes that these settings ask for, in the order in which they are started."""
+    builders: list[Callable[[Settings], Process]] = [_bridge, _sandbox, _actions, _rasa, _bot]
+    return [build(settings) for build in builders if settings.sandbox or build is not _sandbox]
+
+
+def _python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]
+
+
+def _bridge(s: Settings) -> Process:
+    return Process(
+        "bridge",
+        "the central system that chargers connect to",
+        _python("ocpp_bridge"),
+        {},
+        {"OCPP_PORT": s.ocpp_port, "BRIDGE_PORT": s.bridge_port},
+        f"{s.url_of('bridge')}/readyz",
+    )
+
+
+def _sandbox(s: Settings) -> Process:
+    return Process(
+        "sandbox",
+        "simulated chargers and cars",
+        _python("sandbox"),
+        {},
+        {"SANDBOX_PORT": s.sandbox_port},
+        f"http://127.0.0.1:{s.sandbox_port}/readyz",
+    )
+
+
+def _actions(s: Settings) -> Process:
+    return Process(
+        "actions",
+        "what the bot can do",
+        _python("actions"),
+        {},
+        {"ACTIONS_PORT": s.actions_port},
+        f"{s.url_of('actions')}/readyz",
+    )
+
+
+def _rasa(s: Settings) -> Process:
+    return Process(
+        "rasa",
+        "understands, decides what to do next",
+        [
+            *(str(ROOT / ".venv-rasa/bin/python"), "-m", "rasa", "run"),
+            *("--interface", s.private_host, "--port", str(s.rasa_port)),
+            *("--enable-api", "--auth-token", s.rasa_token),
+            *("--credentials", "credentials.yml", "--endpoints", "endpoints.yml", "--model", s.models_dir),
+        ],
+        {
+            "RASA_TELEMETRY_ENABLED": "false",
+            "ACTIONS_URL": f"{s.url_of('actions')}/webhook",
+            "TRACKER_DB": str(s.var / "rasa" / "tracker.sqlite3"),
+            # Rasa reads LOG_LEVEL too, in its own spelling; below WARNING it prints drivers' messages.
+            "LOG_LEVEL": "WARNING",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONWARNINGS": "ignore",
+            "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+            "PYTHONPATH": str(ROOT),
+        },
+        {"RASA_PORT": s.rasa_port},
+        f"{s.url_of('rasa')}/status?token={s.rasa_token}",
+    )
+
+
+def _bot(s: Settings) -> Process:
+    return Process(
+        "bot",
+        "the front door: web page, terminal, webhooks",
+        _python("bot"),
+        {},
+        {"BOT_PORT": s.bot_port},
+        f"{s.url_of('bot')}/readyz",
+    )
+
+
+def environment_of(process: Process, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The whole environment that the process is started with."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **(extra or {}), **process.environment}
