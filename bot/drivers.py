@@ -1,0 +1,69 @@
+"""Who the driver of a conversation is: known by phone number (DRIVERS_FILE), else a guest.
+
+The tier is what the safety gate works with: 1 may start a charge with the own token, 0 may ask.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.store.model import Channel, Conversation
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+
+
+class DriversFileError(ValueError):
+    """DRIVERS_FILE cannot be used; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    id: str
+    tier: int
+    language: str
+
+
+class Drivers:
+    def __init__(self, by_phone: dict[str, Driver], guest_tier: int) -> None:
+        self._by_phone = by_phone
+        self._guest_tier = guest_tier
+
+    def of(self, conversation: Conversation) -> Driver:
+        """A phone number proves who someone is only where the carrier delivered it: on SMS."""
+        if conversation.channel is Channel.SMS and (known := self._by_phone.get(conversation.address)):
+            return known
+        return Driver(f"guest:{conversation.id}", self._guest_tier, "en")
+
+
+def load_drivers(path: str, *, guest_starts: bool) -> Drivers:
+    """Reads `[{"driver_id", "phone", "name"?, "language"?}]`; an empty path means no known drivers.
+
+    Raises DriversFileError naming the row. A guest's tier is 1 only where the operator lets guests charge.
+    """
+    return Drivers(_read(Path(path)) if path else {}, 1 if guest_starts else 0)
+
+
+def _read(path: Path) -> dict[str, Driver]:
+    try:
+        rows = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DriversFileError(f"DRIVERS_FILE {path}: {error}") from error
+    if not isinstance(rows, list):
+        raise DriversFileError(f"DRIVERS_FILE {path}: a list of drivers is expected")
+    by_phone: dict[str, Driver] = {}
+    for number, row in enumerate(rows, 1):
+        where = f"DRIVERS_FILE {path}, driver {number}"
+        if not isinstance(row, dict) or not isinstance(row.get("driver_id"), str) or not row["driver_id"]:
+            raise DriversFileError(f"{where}: an object with a driver_id is expected")
+        phone = re.sub(r"[\s().\-]", "", str(row.get("phone", "")))
+        if not phone:
+            continue  # a driver without a phone cannot be known by SMS
+        if not E164.fullmatch(phone):
+            raise DriversFileError(f"{where}: the phone must be written in E.164, like +15551234567")
+        if phone in by_phone:
+            raise DriversFileError(f"{where}: another driver has the same phone")
+        by_phone[phone] = Driver(row["driver_id"], 1, str(row.get("language") or "en"))
+    return by_phone

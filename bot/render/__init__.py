@@ -1,0 +1,1 @@
+"""Pure functions that turn a reply into what a channel can show."""

@@ -1,0 +1,29 @@
+"""A transcript line as the web page and the terminal client receive it; payloads stay here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.choices import token
+from bot.store.model import BOT, Entry
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """`choices`: opaque tokens with titles. `own`: said by the front door itself."""
+    shown: dict[str, Any] = {
+        "id": entry.id,
+        "seq": entry.seq,
+        "author": entry.author,
+        "text": entry.text,
+        "at": entry.created_at.isoformat().replace("+00:00", "Z"),
+    }
+    if entry.author == BOT:
+        shown["choices"] = [
+            {"token": token(entry.id, index), "title": option.title} for index, option in enumerate(entry.options)
+        ]
+        shown["own"] = entry.own
+        if entry.custom is not None:
+            shown["custom"] = entry.custom
+    elif entry.client_id is not None:
+        shown["client_id"] = entry.client_id
+    return shown

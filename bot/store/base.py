@@ -1,0 +1,105 @@
+"""What the front door asks of its store. Both implementations pass the same suite (tests/bot/test_store.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.store.model import Channel, Consent, Conversation, Delivery, Entry, Item, NewEntry, NewItem
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much is waiting: items for an answer, deliveries for the carrier."""
+
+    items: int
+    deliveries: int
+
+
+class BotStore(Protocol):
+    """A method that returned has stored what it was given: a killed process loses nothing of it."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def check(self) -> None:
+        """Raises where the store cannot be used now."""
+        ...
+
+    # --- conversations
+    async def conversation_for(self, channel: Channel, address: str, new_id: str, now: datetime) -> Conversation:
+        """The conversation of this address, made with `new_id` where there is none."""
+        ...
+
+    async def conversation(self, conversation_id: str) -> Conversation | None: ...
+
+    async def set_hints(self, conversation_id: str, charger: str | None, connector: int | None) -> None: ...
+
+    # --- inbox
+    async def accept(self, item: NewItem) -> tuple[Item, bool]:
+        """Stores the item and its transcript line; False and the stored one where its source is known already."""
+        ...
+
+    async def waiting(self, limit: int, exclude: Collection[str]) -> list[str]:
+        """Conversations with unanswered items, the longest waiting first."""
+        ...
+
+    async def next_item(self, conversation_id: str) -> Item | None:
+        """The oldest item of the conversation that is not done."""
+        ...
+
+    async def waiting_in(self, conversation_id: str) -> int: ...
+
+    async def mark_asked(self, item_id: str, text: str, at: datetime) -> None:
+        """From now on Rasa may know the item: `text` is what it is asked, also when it is asked again."""
+        ...
+
+    async def add_failure(self, item_id: str) -> int:
+        """Counts one failed attempt; returns how many there are now."""
+        ...
+
+    async def finish(self, item_id: str, outcome: str) -> None: ...
+
+    # --- transcript
+    async def add_entry(self, entry: NewEntry) -> Entry:
+        """Stores it with the next sequence number; where its id is known, the stored one comes back unchanged."""
+        ...
+
+    async def entry(self, entry_id: str) -> Entry | None: ...
+
+    async def entries(self, conversation_id: str, after: int, limit: int) -> list[Entry]: ...
+
+    async def latest_entries(self, conversation_id: str, limit: int) -> list[Entry]:
+        """Newest first."""
+        ...
+
+    # --- outbox
+    async def undelivered(self, limit: int, exclude: Collection[str]) -> list[str]:
+        """Conversations with deliveries that are not final, the oldest first."""
+        ...
+
+    async def next_delivery(self, conversation_id: str) -> Entry | None:
+        """The oldest entry of the conversation whose delivery is not final."""
+        ...
+
+    async def claim_delivery(self, entry_id: str, at: datetime) -> bool:
+        """queued → sending, one more attempt; False where it was not queued."""
+        ...
+
+    async def set_delivery(self, entry_id: str, delivery: Delivery) -> None: ...
+
+    async def known_sids(self, sids: Collection[str]) -> set[str]:
+        """Those carrier message ids that some delivery here already has."""
+        ...
+
+    # --- consent
+    async def record_consent(self, row: Consent) -> bool:
+        """False where a row with this source is there already."""
+        ...
+
+    async def opted_out(self, channel: Channel, address: str) -> bool: ...
+
+    async def backlog(self) -> Backlog: ...

@@ -1,0 +1,177 @@
+"""What the front door keeps: conversations, the inbox, the transcript with its deliveries, and consent.
+
+Plain data; the rules that move it are in `bot.turns` and `bot.outbox`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Channel(StrEnum):
+    SMS = "sms"
+    WEB = "web"
+    TERMINAL = "terminal"
+
+
+class Kind(StrEnum):
+    """What an inbox item is, which decides who answers it."""
+
+    TEXT = "text"  # a driver's words: Rasa answers
+    CHOICE = "choice"  # a tapped choice, its token in `text`: Rasa answers
+    MEDIA = "media"  # a picture or voice note without words: the front door answers
+    EMPTY = "empty"  # nothing readable: the front door answers
+    STOP = "stop"  # carrier keyword: opted out
+    RESUME = "resume"  # carrier keyword from a number that had opted out
+    HELP = "help"  # carrier keyword
+    EVENT = "event"  # not from the driver; `text` is the message for Rasa
+
+
+class Sending(StrEnum):
+    """State of a delivery; the last four are final."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+    UNKNOWN = "unknown"
+
+
+FINAL = frozenset({Sending.SENT, Sending.FAILED, Sending.SUPPRESSED, Sending.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """`address` is the phone number, the visitor id or the terminal's name; only the front door knows it."""
+
+    id: str
+    channel: Channel
+    address: str
+    created_at: datetime
+    charger_hint: str | None = None
+    connector_hint: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """`source` names the item at its origin (`twilio:SM…`); a second one with the same source is a duplicate.
+
+    `shown` is what the transcript says the driver said; None where the driver said nothing.
+    """
+
+    id: str
+    conversation: str
+    source: str
+    kind: Kind
+    text: str
+    received_at: datetime
+    shown: str | None = None
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """`number` counts from 1 within the conversation. `asked_*`: what was handed to Rasa, and when it last was."""
+
+    id: str
+    conversation: str
+    number: int
+    source: str
+    kind: Kind
+    text: str
+    received_at: datetime
+    shown: str | None = None
+    client_id: str | None = None
+    done: bool = False
+    outcome: str | None = None
+    asked_at: datetime | None = None
+    asked_text: str | None = None
+    failures: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing came before it in its conversation."""
+        return self.number == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice offered to the driver; the payload is for Rasa and is never shown."""
+
+    title: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message for the carrier. `exempt`: goes out although the driver opted out (the one confirmation)."""
+
+    body: str
+    state: Sending = Sending.QUEUED
+    attempts: int = 0
+    next_at: datetime | None = None
+    claimed_at: datetime | None = None
+    sid: str | None = None
+    error: str | None = None
+    exempt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A line of the transcript. `turn`: the item it belongs to; `own`: written by the front door, not by Rasa."""
+
+    id: str
+    conversation: str
+    author: str
+    turn: str
+    turn_kind: Kind
+    text: str
+    created_at: datetime
+    options: tuple[Option, ...] = ()
+    custom: dict[str, Any] | None = None
+    own: bool = False
+    client_id: str | None = None
+    delivery: Delivery | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(NewEntry):
+    """`seq` counts from 1 within the conversation, without gaps: what a reader resumes by."""
+
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One row of the ledger: who said what, where, when. The newest row of an address decides."""
+
+    source: str
+    channel: Channel
+    address: str
+    opted_out: bool
+    words: str
+    at: datetime
+
+
+DRIVER = "driver"
+BOT = "bot"
+
+
+def driver_entry(item: NewItem | Item) -> NewEntry | None:
+    """The transcript line of what the driver said, or None where it was an event."""
+    if item.shown is None:
+        return None
+    return NewEntry(
+        id=item.id,
+        conversation=item.conversation,
+        author=DRIVER,
+        turn=item.id,
+        turn_kind=item.kind,
+        text=item.shown,
+        created_at=item.received_at,
+        client_id=item.client_id,
+    )

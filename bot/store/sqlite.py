@@ -1,0 +1,367 @@
+"""BotStore in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.store.base import Backlog
+from bot.store.model import (
+    FINAL,
+    Channel,
+    Consent,
+    Conversation,
+    Delivery,
+    Entry,
+    Item,
+    Kind,
+    NewEntry,
+    NewItem,
+    Option,
+    Sending,
+    driver_entry,
+)
+from chargeline.sqlite import Sqlite
+
+_MIGRATIONS = [
+    """
+    CREATE TABLE conversations (
+        id TEXT PRIMARY KEY, channel TEXT NOT NULL, address TEXT NOT NULL, created_at REAL NOT NULL,
+        charger_hint TEXT, connector_hint INTEGER, UNIQUE (channel, address)
+    ) STRICT;
+    CREATE TABLE inbox (
+        id TEXT PRIMARY KEY, conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
+        source TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, text TEXT NOT NULL, received_at REAL NOT NULL, shown TEXT,
+        client_id TEXT, done INTEGER NOT NULL DEFAULT 0, outcome TEXT, asked_at REAL, asked_text TEXT,
+        failures INTEGER NOT NULL DEFAULT 0, UNIQUE (conversation, number)
+    ) STRICT;
+    CREATE INDEX inbox_waiting ON inbox (conversation, number) WHERE done = 0;
+    CREATE TABLE entries (
+        id TEXT PRIMARY KEY, conversation TEXT NOT NULL REFERENCES conversations, seq INTEGER NOT NULL,
+        author TEXT NOT NULL, turn TEXT NOT NULL, turn_kind TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
+        options TEXT NOT NULL, custom TEXT, own INTEGER NOT NULL, client_id TEXT,
+        delivery TEXT, body TEXT, attempts INTEGER, next_at REAL, claimed_at REAL, sid TEXT, error TEXT, exempt INTEGER,
+        UNIQUE (conversation, seq)
+    ) STRICT;
+    CREATE INDEX entries_undelivered ON entries (conversation, seq) WHERE delivery IN ('queued', 'sending');
+    CREATE INDEX entries_sid ON entries (sid) WHERE sid IS NOT NULL;
+    CREATE TABLE consent (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL UNIQUE, channel TEXT NOT NULL,
+        address TEXT NOT NULL, opted_out INTEGER NOT NULL, words TEXT NOT NULL, at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX consent_address ON consent (channel, address, number);
+    """
+]
+
+assert {"queued", "sending"} | FINAL == set(Sending)  # the partial index above names the states that are not final
+
+
+def _seconds(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _conversation(row: sqlite3.Row) -> Conversation:
+    return Conversation(
+        id=row["id"],
+        channel=Channel(row["channel"]),
+        address=row["address"],
+        created_at=datetime.fromtimestamp(row["created_at"], UTC),
+        charger_hint=row["charger_hint"],
+        connector_hint=row["connector_hint"],
+    )
+
+
+def _item(row: sqlite3.Row) -> Item:
+    return Item(
+        id=row["id"],
+        conversation=row["conversation"],
+        number=row["number"],
+        source=row["source"],
+        kind=Kind(row["kind"]),
+        text=row["text"],
+        received_at=datetime.fromtimestamp(row["received_at"], UTC),
+        shown=row["shown"],
+        client_id=row["client_id"],
+        done=bool(row["done"]),
+        outcome=row["outcome"],
+        asked_at=_moment(row["asked_at"]),
+        asked_text=row["asked_text"],
+        failures=row["failures"],
+    )
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    delivery = None
+    if row["delivery"] is not None:
+        delivery = Delivery(
+            body=row["body"],
+            state=Sending(row["delivery"]),
+            attempts=row["attempts"],
+            next_at=_moment(row["next_at"]),
+            claimed_at=_moment(row["claimed_at"]),
+            sid=row["sid"],
+            error=row["error"],
+            exempt=bool(row["exempt"]),
+        )
+    return Entry(
+        id=row["id"],
+        conversation=row["conversation"],
+        seq=row["seq"],
+        author=row["author"],
+        turn=row["turn"],
+        turn_kind=Kind(row["turn_kind"]),
+        text=row["text"],
+        created_at=datetime.fromtimestamp(row["created_at"], UTC),
+        options=tuple(Option(**option) for option in json.loads(row["options"])),
+        custom=None if row["custom"] is None else json.loads(row["custom"]),
+        own=bool(row["own"]),
+        client_id=row["client_id"],
+        delivery=delivery,
+    )
+
+
+def _insert_entry(db: sqlite3.Connection, entry: NewEntry) -> Entry:
+    known = db.execute("SELECT * FROM entries WHERE id = ?", (entry.id,)).fetchone()
+    if known is not None:
+        return _entry(known)
+    delivery = entry.delivery
+    db.execute(
+        """INSERT INTO entries SELECT ?, ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+           FROM entries WHERE conversation = ?""",
+        (
+            *(entry.id, entry.conversation, entry.author, entry.turn, entry.turn_kind, entry.text),
+            entry.created_at.timestamp(),
+            json.dumps([{"title": option.title, "payload": option.payload} for option in entry.options]),
+            None if entry.custom is None else json.dumps(entry.custom),
+            *(int(entry.own), entry.client_id),
+            *(_delivery_values(delivery) if delivery is not None else (None,) * 8),
+            entry.conversation,
+        ),
+    )
+    return _entry(db.execute("SELECT * FROM entries WHERE id = ?", (entry.id,)).fetchone())
+
+
+def _delivery_values(delivery: Delivery) -> tuple[str | float | int | None, ...]:
+    return (
+        *(delivery.state.value, delivery.body, delivery.attempts, _seconds(delivery.next_at)),
+        *(_seconds(delivery.claimed_at), delivery.sid, delivery.error, int(delivery.exempt)),
+    )
+
+
+class SqliteStore:
+    def __init__(self, path: Path | str) -> None:
+        self._db = Sqlite(path, _MIGRATIONS)
+
+    async def open(self) -> None:
+        await self._db.open()
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    async def check(self) -> None:
+        await self._db.read(lambda db: db.execute("SELECT 1 FROM inbox LIMIT 1").fetchone())
+
+    async def conversation_for(self, channel: Channel, address: str, new_id: str, now: datetime) -> Conversation:
+        def work(db: sqlite3.Connection) -> Conversation:
+            db.execute(
+                "INSERT INTO conversations (id, channel, address, created_at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (channel, address) DO NOTHING",
+                (new_id, channel, address, now.timestamp()),
+            )
+            return _conversation(db.execute(_BY_ADDRESS, (channel, address)).fetchone())
+
+        known = await self._db.read(lambda db: db.execute(_BY_ADDRESS, (channel, address)).fetchone())
+        return _conversation(known) if known is not None else await self._db.write(work)
+
+    async def conversation(self, conversation_id: str) -> Conversation | None:
+        row = await self._db.read(
+            lambda db: db.execute("SELECT * FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
+        )
+        return None if row is None else _conversation(row)
+
+    async def set_hints(self, conversation_id: str, charger: str | None, connector: int | None) -> None:
+        await self._db.write(
+            lambda db: db.execute(
+                "UPDATE conversations SET charger_hint = ?, connector_hint = ? WHERE id = ?",
+                (charger, connector, conversation_id),
+            )
+        )
+
+    async def accept(self, item: NewItem) -> tuple[Item, bool]:
+        def work(db: sqlite3.Connection) -> tuple[Item, bool]:
+            known = db.execute("SELECT * FROM inbox WHERE source = ?", (item.source,)).fetchone()
+            if known is not None:
+                return _item(known), False
+            db.execute(
+                """INSERT INTO inbox (id, conversation, number, source, kind, text, received_at, shown, client_id)
+                   SELECT ?, ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ? FROM inbox WHERE conversation = ?""",
+                (
+                    *(item.id, item.conversation, item.source, item.kind, item.text, item.received_at.timestamp()),
+                    *(item.shown, item.client_id, item.conversation),
+                ),
+            )
+            shown = driver_entry(item)
+            if shown is not None:
+                _insert_entry(db, shown)
+            return _item(db.execute("SELECT * FROM inbox WHERE id = ?", (item.id,)).fetchone()), True
+
+        return await self._db.write(work)
+
+    async def waiting(self, limit: int, exclude: Collection[str]) -> list[str]:
+        rows = await self._db.read(
+            lambda db: db.execute(
+                "SELECT conversation FROM inbox WHERE done = 0 AND conversation NOT IN (SELECT value FROM json_each(?)) "
+                "GROUP BY conversation ORDER BY min(received_at) LIMIT ?",
+                (json.dumps(list(exclude)), limit),
+            ).fetchall()
+        )
+        return [row["conversation"] for row in rows]
+
+    async def next_item(self, conversation_id: str) -> Item | None:
+        row = await self._db.read(
+            lambda db: db.execute(
+                "SELECT * FROM inbox WHERE conversation = ? AND done = 0 ORDER BY number LIMIT 1", (conversation_id,)
+            ).fetchone()
+        )
+        return None if row is None else _item(row)
+
+    async def waiting_in(self, conversation_id: str) -> int:
+        row = await self._db.read(
+            lambda db: db.execute(
+                "SELECT count(*) FROM inbox WHERE conversation = ? AND done = 0", (conversation_id,)
+            ).fetchone()
+        )
+        return int(row[0])
+
+    async def mark_asked(self, item_id: str, text: str, at: datetime) -> None:
+        await self._db.write(
+            lambda db: db.execute(
+                "UPDATE inbox SET asked_at = ?, asked_text = ? WHERE id = ?", (at.timestamp(), text, item_id)
+            )
+        )
+
+    async def add_failure(self, item_id: str) -> int:
+        def work(db: sqlite3.Connection) -> int:
+            db.execute("UPDATE inbox SET failures = failures + 1 WHERE id = ?", (item_id,))
+            return int(db.execute("SELECT failures FROM inbox WHERE id = ?", (item_id,)).fetchone()[0])
+
+        return await self._db.write(work)
+
+    async def finish(self, item_id: str, outcome: str) -> None:
+        await self._db.write(
+            lambda db: db.execute("UPDATE inbox SET done = 1, outcome = ? WHERE id = ?", (outcome, item_id))
+        )
+
+    async def add_entry(self, entry: NewEntry) -> Entry:
+        return await self._db.write(lambda db: _insert_entry(db, entry))
+
+    async def entry(self, entry_id: str) -> Entry | None:
+        row = await self._db.read(lambda db: db.execute("SELECT * FROM entries WHERE id = ?", (entry_id,)).fetchone())
+        return None if row is None else _entry(row)
+
+    async def entries(self, conversation_id: str, after: int, limit: int) -> list[Entry]:
+        rows = await self._db.read(
+            lambda db: db.execute(
+                "SELECT * FROM entries WHERE conversation = ? AND seq > ? ORDER BY seq LIMIT ?",
+                (conversation_id, after, limit),
+            ).fetchall()
+        )
+        return [_entry(row) for row in rows]
+
+    async def latest_entries(self, conversation_id: str, limit: int) -> list[Entry]:
+        rows = await self._db.read(
+            lambda db: db.execute(
+                "SELECT * FROM entries WHERE conversation = ? ORDER BY seq DESC LIMIT ?", (conversation_id, limit)
+            ).fetchall()
+        )
+        return [_entry(row) for row in rows]
+
+    async def undelivered(self, limit: int, exclude: Collection[str]) -> list[str]:
+        rows = await self._db.read(
+            lambda db: db.execute(
+                "SELECT conversation FROM entries WHERE delivery IN ('queued', 'sending') "
+                "AND conversation NOT IN (SELECT value FROM json_each(?)) "
+                "GROUP BY conversation ORDER BY min(created_at) LIMIT ?",
+                (json.dumps(list(exclude)), limit),
+            ).fetchall()
+        )
+        return [row["conversation"] for row in rows]
+
+    async def next_delivery(self, conversation_id: str) -> Entry | None:
+        row = await self._db.read(
+            lambda db: db.execute(
+                "SELECT * FROM entries WHERE conversation = ? AND delivery IN ('queued', 'sending') "
+                "ORDER BY seq LIMIT 1",
+                (conversation_id,),
+            ).fetchone()
+        )
+        return None if row is None else _entry(row)
+
+    async def claim_delivery(self, entry_id: str, at: datetime) -> bool:
+        changed = await self._db.write(
+            lambda db: (
+                db.execute(
+                    "UPDATE entries SET delivery = 'sending', attempts = attempts + 1, claimed_at = ? "
+                    "WHERE id = ? AND delivery = 'queued'",
+                    (at.timestamp(), entry_id),
+                ).rowcount
+            )
+        )
+        return changed == 1
+
+    async def set_delivery(self, entry_id: str, delivery: Delivery) -> None:
+        await self._db.write(
+            lambda db: db.execute(
+                "UPDATE entries SET delivery = ?, body = ?, attempts = ?, next_at = ?, claimed_at = ?, sid = ?, "
+                "error = ?, exempt = ? WHERE id = ?",
+                (*_delivery_values(delivery), entry_id),
+            )
+        )
+
+    async def known_sids(self, sids: Collection[str]) -> set[str]:
+        rows = await self._db.read(
+            lambda db: db.execute(
+                "SELECT sid FROM entries WHERE sid IN (SELECT value FROM json_each(?))", (json.dumps(list(sids)),)
+            ).fetchall()
+        )
+        return {row["sid"] for row in rows}
+
+    async def record_consent(self, row: Consent) -> bool:
+        changed = await self._db.write(
+            lambda db: (
+                db.execute(
+                    "INSERT INTO consent (source, channel, address, opted_out, words, at) VALUES (?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT (source) DO NOTHING",
+                    (row.source, row.channel, row.address, int(row.opted_out), row.words, row.at.timestamp()),
+                ).rowcount
+            )
+        )
+        return changed == 1
+
+    async def opted_out(self, channel: Channel, address: str) -> bool:
+        row = await self._db.read(
+            lambda db: db.execute(
+                "SELECT opted_out FROM consent WHERE channel = ? AND address = ? ORDER BY number DESC LIMIT 1",
+                (channel, address),
+            ).fetchone()
+        )
+        return row is not None and bool(row["opted_out"])
+
+    async def backlog(self) -> Backlog:
+        row = await self._db.read(
+            lambda db: db.execute(
+                "SELECT (SELECT count(*) FROM inbox WHERE done = 0), "
+                "(SELECT count(*) FROM entries WHERE delivery IN ('queued', 'sending'))"
+            ).fetchone()
+        )
+        return Backlog(items=int(row[0]), deliveries=int(row[1]))
+
+
+_BY_ADDRESS = "SELECT * FROM conversations WHERE channel = ? AND address = ?"
