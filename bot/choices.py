@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from bot.store.model import BOT, Entry, Kind, Option
 
-TOKEN = re.compile(r"(.+)\.(\d+)")
 _NUMBER = re.compile(r"\W*(?:option |choice |number |no\.? ?|nr\.? ?)?#?(\d{1,2})\W*", re.IGNORECASE)
 
 
@@ -27,9 +26,7 @@ def open_choices(newest_first: Sequence[Entry]) -> list[tuple[str, Option]]:
             continue
         if entry.options or entry.turn_kind is not Kind.EVENT:
             of_turn = [other for other in reversed(newest_first) if other.turn == entry.turn and other.author == BOT]
-            return [
-                (token(other.id, index), option) for other in of_turn for index, option in enumerate(other.options)
-            ]
+            return [(token(other.id, index), option) for other in of_turn for index, option in enumerate(other.options)]
     return []
 
 
