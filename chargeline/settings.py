@@ -171,6 +171,15 @@ class Settings:
 
     # --- the sandbox and tests
     sandbox: bool = _s("SANDBOX", True, "Sandbox", "on: make run starts simulated chargers and imports their network.")
+    sandbox_network: str = _t(
+        "SANDBOX_NETWORK", "", "Sandbox", "Folder of the simulated network's files. Empty: the one that comes along."
+    )
+    sandbox_csms_url: str = _t(
+        "SANDBOX_CSMS_URL",
+        "",
+        "Sandbox",
+        "Where the simulated chargers dial (their id is added). Empty: ws://127.0.0.1:OCPP_PORT/ocpp.",
+    )
     clock_speed: float = _n("CLOCK_SPEED", 1.0, "Sandbox", "How many seconds pass in one; the same for all processes.")
     clock_epoch: str = _t(
         "CLOCK_EPOCH", "", "Sandbox", "With CLOCK_SPEED: the real moment (Unix seconds) from which time runs fast."

@@ -1,0 +1,174 @@
+"""The sandbox's HTTP API and its control page. Requests are checked here; what they do is the chargers' business.
+
+It has no keys: it listens on a private address and breaks only simulated chargers. Pages of other origins are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.response import raw
+
+from chargeline.web import Problem, add_health, install_problem_details, json_object, json_response
+from sandbox import faults
+from sandbox.car import UnknownCar
+from sandbox.charger import Charger
+from sandbox.station import NotPossible
+from sandbox.world import World
+
+PAGE = Path(__file__).parent / "page"
+_FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+}
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def build(world: World, name: str = "sandbox") -> Sanic[Any, Any]:
+    app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
+    app.config.FALLBACK_ERROR_FORMAT = "json"
+    install_problem_details(app)
+    add_health(app, world.not_ready)
+    app.on_request(_same_origin)
+    for path, (file, kind) in _FILES.items():
+        app.add_route(_page(file, kind), path, methods=["GET"], name=file.replace(".", "_"))
+
+    @app.get("/v1/chargers", name="chargers")
+    async def chargers(request: Request) -> HTTPResponse:
+        return json_response({"simulated": True, "chargers": [each.snapshot() for each in world.chargers.values()]})
+
+    @app.get("/v1/chargers/<charger_id>", name="charger")
+    async def charger(request: Request, charger_id: str) -> HTTPResponse:
+        return json_response(_find(world, charger_id).snapshot())
+
+    @app.get("/v1/faults", name="fault_table")
+    async def fault_table(request: Request) -> HTTPResponse:
+        return json_response({"faults": faults.table()})
+
+    @app.get("/v1/cars", name="cars")
+    async def cars(request: Request) -> HTTPResponse:
+        return json_response({"cars": world.plan.garage.names})
+
+    @app.get("/v1/drivers", name="drivers")
+    async def drivers(request: Request) -> HTTPResponse:
+        return json_response({"drivers": list(world.plan.drivers), "tokens": list(world.plan.tokens)})
+
+    @app.post("/v1/chargers/<charger_id>/plug", name="plug")
+    async def plug(request: Request, charger_id: str) -> HTTPResponse:
+        found, body = _find(world, charger_id), _body(request, {"connector", "car"})
+        said = body.get("car")
+        if said is not None and not isinstance(said, str | dict):
+            raise Problem(
+                422, "bad-car", "car must be the name of a car or an object with kind, soc, limit_soc, willing."
+            )
+        try:
+            car = world.plan.garage.car(said)
+        except UnknownCar as error:
+            raise Problem(422, "bad-car", str(error)) from None
+        number = _connector(found, body)
+        _try(lambda: found.station.plug(number, car))
+        return json_response(found.snapshot())
+
+    @app.post("/v1/chargers/<charger_id>/unplug", name="unplug")
+    async def unplug(request: Request, charger_id: str) -> HTTPResponse:
+        found = _find(world, charger_id)
+        number = _connector(found, _body(request, {"connector"}))
+        _try(lambda: found.station.unplug(number))
+        return json_response(found.snapshot())
+
+    @app.post("/v1/chargers/<charger_id>/swipe", name="swipe")
+    async def swipe(request: Request, charger_id: str) -> HTTPResponse:
+        found, body = _find(world, charger_id), _body(request, {"connector", "token"})
+        number, token = _connector(found, body), body.get("token")
+        most = found.protocol.longest_token
+        if not isinstance(token, str) or not 0 < len(token) <= most:
+            raise Problem(422, "bad-token", f"token must be a text of 1 to {most} characters.")
+        try:
+            info = await found.station.swipe(number, token)
+        except NotPossible as error:
+            raise Problem(409, "not-possible", str(error)) from None
+        return json_response({"status": info.status, "charger": found.snapshot()})
+
+    @app.put("/v1/chargers/<charger_id>/faults/<fault>", name="set_fault")
+    async def set_fault(request: Request, charger_id: str, fault: str) -> HTTPResponse:
+        found = _find(world, charger_id)
+        body = json_object(request) if request.body else {}
+        try:
+            found.faults.set(fault, body, frozenset(found.station.connectors))
+        except faults.UnknownFault as error:
+            raise Problem(422, "unknown-fault", str(error.args[0])) from None
+        except faults.BadFault as error:
+            raise Problem(422, "bad-fault", str(error)) from None
+        return json_response(found.snapshot())
+
+    @app.delete("/v1/chargers/<charger_id>/faults/<fault>", name="clear_fault")
+    async def clear_fault(request: Request, charger_id: str, fault: str) -> HTTPResponse:
+        found = _find(world, charger_id)
+        try:
+            found.faults.clear(fault)
+        except faults.UnknownFault as error:
+            raise Problem(422, "unknown-fault", str(error.args[0])) from None
+        return json_response(found.snapshot())
+
+    @app.post("/v1/reset", name="reset")
+    async def reset(request: Request) -> HTTPResponse:
+        await world.back_to_start()
+        return json_response({"status": "reset"})
+
+    return app
+
+
+async def _same_origin(request: Request) -> None:
+    """A page that a developer happens to have open elsewhere must not break chargers here."""
+    origin = request.headers.get("origin")
+    if request.method not in {"GET", "HEAD"} and origin is not None and urlsplit(origin).netloc != request.host:
+        raise Problem(403, "foreign-origin", "This API is called by its own page and by programs, not by other sites.")
+
+
+def _page(file: str, kind: str) -> Callable[[Request], Any]:
+    async def serve(request: Request) -> HTTPResponse:
+        return raw((PAGE / file).read_bytes(), content_type=kind, headers=_SECURITY)
+
+    return serve
+
+
+def _find(world: World, charger_id: str) -> Charger:
+    found = world.chargers.get(charger_id)
+    if found is None:
+        raise Problem(404, "unknown-charger", f"There is no simulated charger {charger_id[:48]!r}.")
+    return found
+
+
+def _body(request: Request, known: set[str]) -> dict[str, Any]:
+    body = json_object(request)
+    if unknown := set(body) - known:
+        raise Problem(
+            422, "bad-request", f"Unknown: {', '.join(sorted(unknown))[:200]}. Known: {', '.join(sorted(known))}."
+        )
+    return body
+
+
+def _connector(charger: Charger, body: dict[str, Any]) -> int:
+    number = body.get("connector", 1)
+    if isinstance(number, bool) or not isinstance(number, int) or number not in charger.station.connectors:
+        there = ", ".join(str(each) for each in charger.station.connectors)
+        raise Problem(422, "unknown-connector", f"connector must be one of: {there}.")
+    return number
+
+
+def _try(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except NotPossible as error:
+        raise Problem(409, "not-possible", str(error)) from None

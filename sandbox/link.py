@@ -1,0 +1,136 @@
+"""Keeps one charger connected: dials, backs off, holds the line while a session runs on it, dials again. Knows no OCPP message."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from urllib.parse import quote
+
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidMessage
+from websockets.typing import Subprotocol
+
+from chargeline.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # real seconds; the last one repeats
+JITTER = 0.25
+PING_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`url` is the central system's, without the charger's id; with a password Basic authentication is used."""
+
+    url: str
+    charger: str
+    subprotocol: str
+    password: str | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"{self.url.rstrip('/')}/{quote(self.charger, safe='')}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        if self.password is None:
+            return {}
+        basic = base64.b64encode(f"{self.charger}:{self.password}".encode()).decode()
+        return {"Authorization": f"Basic {basic}"}
+
+
+def backoff(attempt: int, rng: Random) -> float:
+    """Seconds before dialling for the `attempt`-th time (from 0), with jitter so that a network does not dial as one."""
+    base = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
+    return base * (1 + rng.uniform(-JITTER, JITTER))
+
+
+class Link:
+    """`serve(connection)` runs the session and returns when the connection is closed."""
+
+    def __init__(
+        self, address: Address, *, clock: Clock, rng: Random, serve: Callable[[ClientConnection], Awaitable[None]]
+    ) -> None:
+        self._address = address
+        self._clock = clock
+        self._rng = rng
+        self._serve = serve
+        self._holds: set[str] = set()
+        self._free = asyncio.Event()
+        self._free.set()
+        self._connection: ClientConnection | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def held(self) -> bool:
+        """True while something (a fault, a restart) keeps the charger from dialling."""
+        return bool(self._holds)
+
+    def hold(self, why: str) -> None:
+        """Cuts the line, without a goodbye, and keeps it cut until `release(why)`."""
+        self._holds.add(why)
+        self._free.clear()
+        self.drop()
+
+    def release(self, why: str) -> None:
+        self._holds.discard(why)
+        if not self._holds:
+            self._free.set()
+
+    def drop(self) -> None:
+        if self._connection is not None:
+            self._connection.transport.abort()
+
+    async def run(self) -> None:
+        """Dials for ever; ends by cancellation."""
+        attempt = 0
+        while True:
+            await self._free.wait()
+            connection = await self._dial()
+            if connection is not None and not self._free.is_set():
+                connection.transport.abort()
+                continue
+            if connection is not None:
+                attempt = 0
+                self._connection = connection
+                log.info("connected", charger=self._address.charger)
+                try:
+                    await self._serve(connection)
+                finally:
+                    self._connection = None
+                    connection.transport.abort()
+                log.info("disconnected", charger=self._address.charger, code=connection.close_code)
+            # Dialling is real work for both ends, so its pace is real time, whatever the clock's speed.
+            await asyncio.sleep(backoff(attempt, self._rng))
+            attempt += 1
+
+    async def _dial(self) -> ClientConnection | None:
+        address = self._address
+        try:
+            connection = await connect(
+                address.uri,
+                subprotocols=[Subprotocol(address.subprotocol)],
+                additional_headers=address.headers,
+                user_agent_header=None,
+                compression=None,  # OCPP 1.6 chargers rarely have it
+                open_timeout=10,
+                ping_interval=PING_S,
+                ping_timeout=PING_S,
+                proxy=None,
+            )
+        except (OSError, TimeoutError, InvalidHandshake, InvalidMessage) as error:
+            log.info("dial_failed", charger=address.charger, why=type(error).__name__, detail=str(error)[:200])
+            return None
+        if connection.subprotocol != address.subprotocol:
+            log.warning("subprotocol_refused", charger=address.charger, offered=address.subprotocol)
+            await connection.close()
+            return None
+        return connection

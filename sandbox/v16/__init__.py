@@ -1,0 +1,1 @@
+"""OCPP 1.6J as a charger speaks it."""
