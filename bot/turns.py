@@ -160,7 +160,6 @@ class Turns:
                 self._note(item, error)
                 failures = await self._store.add_failure(item.id)
                 doubtful = doubtful or not isinstance(error, TurnBroken)
-                seen_gone = seen_gone or isinstance(error, RasaLost)
                 if failures >= self._limits.failures:
                     log.error("turn_given_up", conversation=conversation.id, message=item.id, failures=failures)
                     return await self._fail(item, conversation)

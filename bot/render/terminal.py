@@ -13,7 +13,7 @@ def lines(author: str, text: str, titles: Sequence[str], first_number: int = 1, 
     """The lines to print. What the bot says begins with `bot`, what the driver said with `you`."""
     label = "bot  " if author == "bot" else "you  "
     indent = " " * len(label)
-    shown = []
+    shown: list[str] = []
     for paragraph in _CONTROL.sub("", text).split("\n"):
         shown += textwrap.wrap(
             paragraph, width, initial_indent=indent if shown else label, subsequent_indent=indent

@@ -1,0 +1,74 @@
+"""What the bridge tells us: `POST /webhooks/bridge`, signed over the raw body, stored once by event id, then a turn of its conversation."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+
+import structlog
+from sanic import Blueprint, HTTPResponse, Request
+
+from bot.inbox import Inbox
+from bot.metrics import Metrics
+from chargeline.clock import Clock
+from chargeline.web import Problem, json_object, json_response
+
+log = structlog.get_logger(__name__)
+
+TOLERANCE_S = 300
+_MAX_BODY = 65536
+_SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-fA-F]{64})")
+_ID = re.compile(r"[A-Za-z0-9_\-]{1,80}")
+
+
+def sign(secret: str, at: int, body: bytes) -> str:
+    """The header value for a body sent at `at` (Unix seconds)."""
+    digest = hmac.new(secret.encode(), b"%d.%s" % (at, body), hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def is_signed(header: str, secret: str, body: bytes, now: float) -> bool:
+    """Whether the header is the bridge's for this body, and no older (or newer) than the tolerance."""
+    found = _SIGNATURE.fullmatch(header.strip())
+    if found is None or not secret or abs(now - int(found.group(1))) > TOLERANCE_S:
+        return False
+    return hmac.compare_digest(sign(secret, int(found.group(1)), body).encode(), header.strip().lower().encode())
+
+
+def blueprint(secret: str, inbox: Inbox, metrics: Metrics, clock: Clock) -> Blueprint:
+    routes = Blueprint("bridge")
+
+    def refuse(status: int, slug: str, why: str) -> Problem:
+        metrics.refused.labels("bridge", slug).inc()
+        log.warning("webhook_refused", channel="bridge", reason=slug)
+        return Problem(status, slug, why)
+
+    @routes.post("/webhooks/bridge", name="events")
+    async def events(request: Request) -> HTTPResponse:
+        if not secret:
+            raise refuse(503, "bridge-not-configured", "Set BRIDGE_WEBHOOK_SECRET, the same as the bridge's.")
+        if len(request.body) > _MAX_BODY:
+            raise refuse(413, "too-large", f"An event may have at most {_MAX_BODY} bytes.")
+        header = request.headers.get("chargeline-signature", "")
+        if not is_signed(header, secret, request.body, clock.now().timestamp()):
+            raise refuse(403, "bad-signature", f"Chargeline-Signature does not fit, or is over {TOLERANCE_S} s old.")
+        event = json_object(request)
+        event_id, kind = event.get("id"), event.get("type")
+        if not isinstance(event_id, str) or not _ID.fullmatch(event_id):
+            raise refuse(400, "bad-event", "The event has no id.")
+        if kind != "command.finished":
+            log.warning("bridge_event_ignored", event_id=event_id, type=str(kind)[:40])
+            return json_response({"status": "ignored"}, 202)
+        data, command = event.get("data"), event.get("command")
+        command_id = command.get("id") if isinstance(command, dict) else None
+        if not isinstance(command_id, str) or not _ID.fullmatch(command_id):
+            raise refuse(400, "bad-event", "The event has no command with an id.")
+        conversation = data.get("conversation") if isinstance(data, dict) else None
+        new = await inbox.command_finished(event_id, conversation if isinstance(conversation, str) else "", command_id)
+        if new is None:
+            log.warning("bridge_event_without_conversation", event_id=event_id, command=command_id)
+            return json_response({"status": "unknown-conversation"}, 202)
+        return json_response({"status": "accepted" if new else "duplicate"}, 202 if new else 200)
+
+    return routes

@@ -1,0 +1,207 @@
+"""Puts the front door together: store, inbox, turns, outbox and the HTTP side, started and ended in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from sanic import HTTPResponse, Request, Sanic
+from sanic.response import raw
+
+from bot.channels import bridge, terminal, twilio, web
+from bot.channels.twilio_api import TwilioApi
+from bot.drivers import load_drivers
+from bot.feed import Feed
+from bot.inbox import Inbox
+from bot.lanes import Lanes
+from bot.metrics import Metrics
+from bot.outbox import Outbox, SendLimits
+from bot.rasa_client import RasaClient
+from bot.replies import Replies
+from bot.sayings import Sayings
+from bot.store.base import BotStore
+from bot.store.mongo import MongoStore
+from bot.store.sqlite import SqliteStore
+from bot.turns import Limits, Turns
+from chargeline import mongo
+from chargeline.clock import Clock, SystemClock, clock_from
+from chargeline.settings import Settings
+from chargeline.web import Problem, install_problem_details, json_response
+
+log = structlog.get_logger(__name__)
+
+_MAX_REQUEST = 131072
+_END_S = 2.0  # how long requests that are being answered may take when the front door ends
+_LANES = 500  # conversations looked after at one time; calls to Rasa and the carrier are bounded apart
+
+
+class CannotListen(RuntimeError):
+    """The front door's port is taken; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What tests shorten."""
+
+    turns: Limits = field(default_factory=Limits)
+    sends: SendLimits = field(default_factory=SendLimits)
+
+
+def store_from(settings: Settings) -> BotStore:
+    if settings.mongodb_url:
+        return MongoStore(mongo.connect(settings.mongodb_url, settings.mongodb_database))
+    return SqliteStore(settings.var / "bot.sqlite3")
+
+
+@asynccontextmanager
+async def front_door(
+    settings: Settings, tuning: Tuning | None = None, *, port: int | None = None
+) -> AsyncIterator[int]:
+    """The running front door; yields its port. Raises CannotListen, DriversFileError, SchemaTooNew."""
+    tuning = tuning or Tuning()
+    clock = clock_from(settings.clock_speed, settings.clock_epoch)
+    wall = SystemClock()
+    drivers = load_drivers(settings.drivers_file, guest_starts=settings.guest_starts)
+    async with AsyncExitStack() as stack:
+        store = store_from(settings)
+        await store.open()
+        stack.push_async_callback(store.close)
+        metrics, feed = Metrics(), Feed()
+        rasa = RasaClient(settings.url_of("rasa"), settings.rasa_token, wait_s=tuning.turns.turn_s + 10)
+        stack.push_async_callback(rasa.close)
+
+        lanes: dict[str, Lanes] = {}
+        replies = Replies(store, feed, clock.now, lambda: lanes["outbox"].wake() if "outbox" in lanes else None)
+        turns = Turns(
+            store=store,
+            rasa=rasa,
+            replies=replies,
+            drivers=drivers,
+            sayings=Sayings(settings.operator_name, settings.operator_phone),
+            feed=feed,
+            metrics=metrics,
+            clock=clock,
+            wall=wall,
+            limits=tuning.turns,
+        )
+        lanes["inbox"] = Lanes("inbox", store.waiting, turns.work_through, parallel=_LANES)
+        if settings.twilio_account_sid:
+            carrier = TwilioApi(
+                settings.twilio_api_url,
+                settings.twilio_account_sid,
+                settings.twilio_auth_token,
+                settings.twilio_from_number,
+            )
+            stack.push_async_callback(carrier.close)
+            outbox = Outbox(store=store, carrier=carrier, metrics=metrics, wall=wall, limits=tuning.sends)
+            lanes["outbox"] = Lanes("outbox", store.undelivered, outbox.work_through, parallel=_LANES)
+        inbox = Inbox(store=store, feed=feed, metrics=metrics, clock=clock, new_item=lanes["inbox"].wake)
+
+        app = _app(settings, store, inbox, feed, metrics, rasa, clock)
+        listener = _listener(settings.host, settings.bot_port if port is None else port)
+        await stack.enter_async_context(_serving(app, listener, feed))
+        running = [asyncio.create_task(lane.run(), name=name) for name, lane in lanes.items()]
+
+        async def end_lanes() -> None:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+        stack.push_async_callback(end_lanes)
+        listening: int = listener.getsockname()[1]
+        log.info("front_door_open", host=settings.host, port=listening)
+        yield listening
+        log.info("front_door_closing")
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises CannotListen where the port is taken or the address is not ours."""
+    listener: socket.socket | None = None
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    return listener
+
+
+@asynccontextmanager
+async def _serving(app: Sanic[Any, Any], listener: socket.socket, feed: Feed) -> AsyncIterator[None]:
+    # Sanic leaves most of its server object's methods untyped, hence Any.
+    server: Any = await app.create_server(
+        sock=listener,
+        return_asyncio_server=True,
+        access_log=False,
+        asyncio_server_kwargs={"start_serving": False},
+    )
+    await server.startup()
+    await server.before_start()
+    await server.start_serving()
+    await server.after_start()
+    try:
+        yield
+    finally:
+        feed.close()  # open event streams would hold the server open: they end first
+        server.close()
+        await server.before_stop()
+        deadline = asyncio.get_running_loop().time() + _END_S
+        while server.connections and asyncio.get_running_loop().time() < deadline:
+            for connection in list(server.connections):
+                connection.close_if_idle()
+            await asyncio.sleep(0.02)
+        for connection in list(server.connections):
+            connection.abort()
+        await server.after_stop()
+
+
+def _app(
+    settings: Settings, store: BotStore, inbox: Inbox, feed: Feed, metrics: Metrics, rasa: RasaClient, clock: Clock
+) -> Sanic[Any, Any]:
+    # A name of its own each time: Sanic keeps a registry, and tests open several front doors in one process.
+    app: Sanic[Any, Any] = Sanic(f"bot-{secrets.token_hex(4)}", configure_logging=False)
+    app.config.REQUEST_MAX_SIZE = _MAX_REQUEST
+    app.config.FALLBACK_ERROR_FORMAT = "json"
+    app.config.MOTD = False
+    install_problem_details(app)
+
+    key = settings.web_session_key.encode()
+    if not key:
+        log.warning("web_session_key_missing", effect="visitors' sessions end with this process; set WEB_SESSION_KEY")
+        key = secrets.token_bytes(32)
+    app.blueprint(twilio.blueprint(settings, inbox, metrics))
+    app.blueprint(bridge.blueprint(settings.bridge_webhook_secret, inbox, metrics, clock))
+    app.blueprint(terminal.blueprint(settings.terminal_key, store, inbox, feed))
+    app.blueprint(web.blueprint(settings, key, store, inbox, feed, metrics, clock))
+
+    @app.get("/healthz", name="healthz")
+    async def healthz(request: Request) -> HTTPResponse:
+        return json_response({"status": "ok"})
+
+    @app.get("/readyz", name="readyz")
+    async def readyz(request: Request) -> HTTPResponse:
+        """Ready is who can store a message. A Rasa that is down is told apart: messages wait for it."""
+        try:
+            await store.check()
+        except Exception as error:  # whichever engine it is, what it raises means: not ready
+            log.warning("store_not_ready", why=repr(error))
+            raise Problem(503, "not-ready", "The store cannot be used.") from error
+        return json_response({"status": "ready", "store": "ok", "rasa": "up" if await rasa.is_up() else "down"})
+
+    @app.get("/metrics", name="metrics")
+    async def exposition(request: Request) -> HTTPResponse:
+        backlog = await store.backlog()
+        metrics.waiting_items.set(backlog.items)
+        metrics.waiting_deliveries.set(backlog.deliveries)
+        return raw(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return app

@@ -1,0 +1,161 @@
+"""Takes in what drivers and the bridge send: stored, in order, once, before anyone is told that it was received.
+
+Channels check what is theirs to check (signatures, cookies, keys) and come here; answering is `bot.turns`' work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+import structlog
+
+from bot.choices import open_choices
+from bot.consent import keyword, sms_kind
+from bot.feed import Feed
+from bot.metrics import Metrics
+from bot.replies import RECENT
+from bot.store.base import BotStore
+from bot.store.model import Channel, Consent, Conversation, Item, Kind, NewItem
+from bot.words import clean
+from chargeline.clock import Clock
+from chargeline.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+_PREFIX = {Channel.SMS: "sms", Channel.WEB: "web", Channel.TERMINAL: "term"}
+_NO_WORDS = {Kind.MEDIA: "(picture or recording)", Kind.EMPTY: "(no words)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Where the driver says to be, by a link or a QR code; never proof of anything."""
+
+    charger: str | None = None
+    connector: int | None = None
+
+
+class Inbox:
+    def __init__(
+        self, *, store: BotStore, feed: Feed, metrics: Metrics, clock: Clock, new_item: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._feed = feed
+        self._metrics = metrics
+        self._clock = clock
+        self._new_item = new_item
+
+    async def conversation(self, channel: Channel, address: str) -> Conversation:
+        now = self._clock.now()
+        return await self._store.conversation_for(channel, address, new_id(_PREFIX[channel], now), now)
+
+    async def text(
+        self,
+        conversation: Conversation,
+        source: str,
+        raw: str,
+        *,
+        media: bool = False,
+        client_id: str | None = None,
+        hint: Hint | None = None,
+    ) -> tuple[Item, bool]:
+        """A driver's words. Returns the stored item, and False where it had come before.
+
+        On SMS a carrier keyword goes into the consent ledger here, at once, so that nothing that waits in the outbox
+        goes out after a STOP.
+        """
+        words = clean(raw)
+        if words:
+            kind = await self._kind(conversation, source, words)
+        else:
+            kind = Kind.MEDIA if media else Kind.EMPTY
+        shown = words or _NO_WORDS[kind]
+        return await self._accept(conversation, source, kind, words, shown, client_id, hint)
+
+    async def choice(
+        self, conversation: Conversation, source: str, token: str, *, client_id: str | None, hint: Hint | None = None
+    ) -> tuple[Item, bool] | None:
+        """A tapped choice; None where this conversation was never offered it."""
+        entry_id, _, index = token.rpartition(".")
+        entry = await self._store.entry(entry_id)
+        if (
+            entry is None
+            or entry.conversation != conversation.id
+            or not index.isdecimal()
+            or int(index) >= len(entry.options)
+        ):
+            return None
+        title = entry.options[int(index)].title
+        return await self._accept(conversation, source, Kind.CHOICE, token, title, client_id, hint)
+
+    async def command_finished(self, event_id: str, conversation_id: str, command_id: str) -> bool | None:
+        """News of the bridge for a conversation: False where it had come before, None where there is no such conversation."""
+        conversation = await self._store.conversation(conversation_id)
+        if conversation is None:
+            return None
+        message = "/EXTERNAL_command_finished" + orjson.dumps({"command_id": command_id}).decode()
+        _, new = await self._accept(conversation, f"bridge:{event_id}", Kind.EVENT, message, None, None, None)
+        return new
+
+    async def offers(self, conversation_id: str) -> list[str]:
+        """Tokens of the choices that stand now."""
+        return [token for token, _ in open_choices(await self._store.latest_entries(conversation_id, RECENT))]
+
+    async def _kind(self, conversation: Conversation, source: str, words: str) -> Kind:
+        if conversation.channel is not Channel.SMS:
+            return Kind.TEXT
+        out = await self._store.opted_out(conversation.channel, conversation.address)
+        kind = sms_kind(words, out)
+        # A second STOP gets no second confirmation: it is stored as words, and words of an opted-out number go nowhere.
+        if kind is Kind.STOP and out:
+            return Kind.TEXT
+        if kind in {Kind.STOP, Kind.RESUME}:
+            row = Consent(
+                source=source,
+                channel=conversation.channel,
+                address=conversation.address,
+                opted_out=kind is Kind.STOP,
+                words=keyword(words),
+                at=self._clock.now(),
+            )
+            if await self._store.record_consent(row):
+                log.info("consent_recorded", conversation=conversation.id, opted_out=row.opted_out)
+        return kind
+
+    async def _accept(
+        self,
+        conversation: Conversation,
+        source: str,
+        kind: Kind,
+        text: str,
+        shown: str | None,
+        client_id: str | None,
+        hint: Hint | None,
+    ) -> tuple[Item, bool]:
+        if hint is not None and (hint.charger, hint.connector) != (
+            conversation.charger_hint,
+            conversation.connector_hint,
+        ):
+            await self._store.set_hints(conversation.id, hint.charger, hint.connector)
+        now = self._clock.now()
+        new = NewItem(
+            id=new_id("in", now),
+            conversation=conversation.id,
+            source=source,
+            kind=kind,
+            text=text,
+            received_at=now,
+            shown=shown,
+            client_id=client_id,
+        )
+        item, created = await self._store.accept(new)
+        if created:
+            self._metrics.received.labels(conversation.channel.value, kind.value).inc()
+            log.info("accepted", conversation=conversation.id, message=item.id, kind=kind.value)
+            self._feed.changed(conversation.id)
+            self._new_item()
+        else:
+            self._metrics.duplicates.labels(conversation.channel.value).inc()
+            log.info("duplicate_dropped", conversation=conversation.id, message=item.id)
+        return item, created
