@@ -1,0 +1,75 @@
+"""`python -m ocpp_bridge`: the bridge as a process. Ends cleanly on SIGTERM and SIGINT; what keeps it from starting is one line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+
+import structlog
+
+from chargeline.clock import clock_from
+from chargeline.logs import configure
+from chargeline.settings import Settings, SettingsError
+from chargeline.sqlite import SchemaTooNew
+from ocpp_bridge.bridge import BACKLOG, Bridge
+from ocpp_bridge.importing import ImportProblem
+from ocpp_bridge.store import open_store
+
+log = structlog.get_logger(__name__)
+
+
+class CannotStart(Exception):
+    """The message is for whoever started the process."""
+
+
+def listen(host: str, port: int, what: str) -> socket.socket:
+    """A listening socket. Raises CannotStart, naming the setting, where the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotStart(f"cannot listen on {host}:{port} ({what}): {error.strerror}") from None
+    listener.setblocking(False)
+    return listener
+
+
+async def run(settings: Settings) -> None:
+    chargers = listen(settings.host, settings.ocpp_port, "OCPP_PORT")
+    api = listen(settings.private_host, settings.bridge_port, "BRIDGE_PORT")
+    bridge = Bridge(settings, open_store(settings), clock_from(settings.clock_speed, settings.clock_epoch))
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    try:
+        await bridge.start(chargers, api)
+        await ended.wait()
+    finally:
+        await bridge.stop()
+    log.info("bridge_ended")
+
+
+def main() -> int:
+    try:
+        settings = Settings.load()
+        configure("bridge", settings.log_format, settings.log_level)
+        with contextlib.suppress(ImportError):
+            import uvloop
+
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        asyncio.run(run(settings))
+    except (CannotStart, SettingsError, ImportProblem, SchemaTooNew) as error:
+        print(f"bridge: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""What can be asked for: commands, refreshes, watches, guest tokens, imports."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sanic import HTTPResponse, Request
+
+from chargeline.ids import new_id
+from chargeline.web import Problem, json_object, json_response
+from ocpp_bridge.api.reading import LONGEST_WAIT_S, actor_field, body_hash, number, text_field, whole_field
+from ocpp_bridge.api.reads import charger_or_404
+from ocpp_bridge.api.shapes import charger_json, command_json, token_json
+from ocpp_bridge.commands.engine import KINDS
+from ocpp_bridge.importing import ImportProblem, parse, store_network
+from ocpp_bridge.model import Command, Token, Watch
+from ocpp_bridge.safety import FRESH_S
+from ocpp_bridge.store.base import KeyReused
+
+if TYPE_CHECKING:
+    from ocpp_bridge.api.app import App, Services
+
+LARGEST_IMPORT = 32 * 1024 * 1024
+LARGEST_DATA = 2048
+DEFAULT_WAIT_S = 8.0
+
+
+def add_routes(app: App, services: Services) -> None:
+    keys, store, clock = services.keys, services.store, services.clock
+    picture, engine, watches = services.picture, services.engine, services.watches
+
+    @app.post("/v1/chargers/<charger_id:str>/commands", name="command_charger", unquote=True)
+    async def command_charger(request: Request, charger_id: str) -> HTTPResponse:
+        scope = keys.require(request, "driver")
+        body = json_object(request)
+        charger = charger_or_404(picture, charger_id)
+        command = _command(charger.id, body, services, operator=scope == "operator")
+        wait_s = number(body.get("wait_s"), "wait_s", DEFAULT_WAIT_S, 0, LONGEST_WAIT_S)
+        try:
+            kept = await engine.submit(command)
+        except KeyReused:
+            raise Problem(409, "key-reused", "This idempotency_key was used for another command.") from None
+        return _shown(await engine.wait(kept.id, wait_s))
+
+    @app.get("/v1/commands/<command_id:str>", name="command")
+    async def command(request: Request, command_id: str) -> HTTPResponse:
+        keys.require(request, "driver")
+        wait_s = number(request.args.get("wait_s"), "wait_s", 0, 0, LONGEST_WAIT_S)
+        return _shown(await engine.wait(command_id, wait_s), waiting_status=200)
+
+    @app.post("/v1/chargers/<charger_id:str>/refresh", name="refresh", unquote=True)
+    async def refresh(request: Request, charger_id: str) -> HTTPResponse:
+        keys.require(request, "driver")
+        body = json_object(request)
+        charger = charger_or_404(picture, charger_id)
+        connector = whole_field(body, "connector", "bad-argument")
+        max_age_s = number(body.get("max_age_s"), "max_age_s", FRESH_S, 0, 86_400)
+        live, connection = picture.live(charger.id), services.connection_of(charger.id)
+        status = live.statuses.get(connector)
+        old = status is None or (clock.now() - status.at).total_seconds() > max_age_s
+        if connection is not None and old:
+            await engine.refresher.refresh(connection, live, connector)
+        return json_response(charger_json(charger, picture, clock.now()))
+
+    @app.post("/v1/watches", name="watch")
+    async def watch(request: Request) -> HTTPResponse:
+        keys.require(request, "driver")
+        body = json_object(request)
+        watched = text_field(body, "command", longest=64, slug="bad-watch")
+        data = body.get("data", {})
+        if not isinstance(data, dict) or len(orjson.dumps(data)) > LARGEST_DATA:
+            raise Problem(422, "bad-watch", f"data must be an object of at most {LARGEST_DATA} bytes.")
+        assert watched is not None
+        if await store.command(watched) is None:
+            raise Problem(404, "unknown-command", "There is no such command.")
+        now = clock.now()
+        key = text_field(body, "idempotency_key", longest=128, slug="bad-watch", required=False)
+        kept = await watches.add(Watch(new_id("wat", now), new_id("evt", now), watched, data, now, key))
+        return json_response({"id": kept.id}, 201)
+
+    @app.post("/v1/guest-tokens", name="guest_token")
+    async def guest_token(request: Request) -> HTTPResponse:
+        keys.require(request, "driver")
+        driver = text_field(json_object(request), "driver", longest=128, slug="bad-driver")
+        assert driver is not None
+        if not driver.startswith("guest:"):
+            raise Problem(422, "bad-driver", "A guest's driver id begins with 'guest:'.")
+        if not services.settings.guest_starts:
+            raise Problem(403, "no-free-energy", "Charging as a guest is switched off by the operator.")
+        token = Token(_guest_tag(driver, services.settings.bridge_webhook_secret), driver, guest=True)
+        if await store.token(token.id) is None:
+            await store.put_tokens([token])
+        return json_response(token_json(await store.token(token.id) or token, clock.now()))
+
+    @app.post("/v1/import", name="import")
+    async def import_network(request: Request) -> HTTPResponse:
+        keys.require(request, "operator")
+        try:
+            network = parse(json_object(request, limit=LARGEST_IMPORT))
+        except ImportProblem as error:
+            raise Problem(422, "bad-import", str(error)) from None
+        await store_network(network, store, picture)
+        counts = {"sites": len(network.sites), "chargers": len(network.chargers), "tokens": len(network.tokens)}
+        return json_response({"imported": counts})
+
+
+def _guest_tag(driver: str, secret: str) -> str:
+    """The same 20 characters (OCPP 1.6's longest) each time for a driver; not to be guessed from the driver id."""
+    return "GUEST" + hmac.new(secret.encode(), driver.encode(), hashlib.sha256).hexdigest()[:15].upper()
+
+
+def _command(charger: str, body: dict[str, Any], services: Services, *, operator: bool) -> Command:
+    action = text_field(body, "action", longest=40, slug="bad-command")
+    assert action is not None
+    if action not in KINDS:
+        raise Problem(422, "bad-command", f"action must be one of {', '.join(sorted(KINDS))}.")
+    connector, token, session = None, None, None
+    if action == "start":
+        connector = whole_field(body, "connector", "bad-command")
+        token = text_field(body, "token", longest=36, slug="bad-command")
+    else:
+        session = text_field(body, "session", longest=64, slug="bad-command")
+    key = text_field(body, "idempotency_key", longest=200, slug="bad-command")
+    assert key is not None
+    now = services.clock.now()
+    return Command(
+        id=new_id("cmd", now),
+        action=action,
+        charger=charger,
+        connector=connector,
+        token=token,
+        session=session,
+        reason=text_field(body, "reason", longest=200, slug="bad-command", required=False) or "",
+        actor=actor_field(body, operator=operator),
+        idempotency_key=key,
+        body_hash=body_hash(charger, body, operator),
+        created_at=now,
+    )
+
+
+def _shown(command: Command | None, waiting_status: int = 202) -> HTTPResponse:
+    if command is None:
+        raise Problem(404, "unknown-command", "There is no such command.")
+    return json_response(command_json(command), 200 if command.finished else waiting_status)

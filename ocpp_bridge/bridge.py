@@ -1,0 +1,126 @@
+"""One bridge, put together: store, picture, charger socket, command engine, HTTP API, in one event loop."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import structlog
+from sanic.server.async_server import AsyncioServer
+
+from chargeline.clock import Clock
+from chargeline.settings import Settings
+from ocpp_bridge.api.app import Services, make_app
+from ocpp_bridge.api.keys import Keys
+from ocpp_bridge.commands.engine import Engine
+from ocpp_bridge.commands.windows import Windows, default_windows
+from ocpp_bridge.importing import read_file, store_network
+from ocpp_bridge.metrics import Metrics
+from ocpp_bridge.model import Deviation
+from ocpp_bridge.picture import Picture
+from ocpp_bridge.recorder import Recorder
+from ocpp_bridge.reports import Reports
+from ocpp_bridge.server.websocket import ChargerServer
+from ocpp_bridge.store.base import BridgeStore
+from ocpp_bridge.versions.v16 import V16
+from ocpp_bridge.watches import Watches
+
+log = structlog.get_logger(__name__)
+BACKLOG = 4096  # chargers of a whole network may reconnect in the same second
+
+
+class Bridge:
+    def __init__(self, settings: Settings, store: BridgeStore, clock: Clock, windows: Windows | None = None) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self.metrics = Metrics()
+        self.picture = Picture()
+        self._recorder = Recorder(store)
+        reports = Reports(store, self.picture, self._recorder, clock)
+        reports.on_deviation = self._count
+        self.chargers = ChargerServer([V16()], self.picture, reports, clock, self.metrics)
+        self.engine = Engine(
+            store,
+            self.picture,
+            self.chargers.connection,
+            clock,
+            windows or default_windows(),
+            self.metrics,
+            guest_starts=settings.guest_starts,
+        )
+        self._watches = Watches(store, settings.url_of("bot"), settings.bridge_webhook_secret, clock, self.metrics)
+        self.engine.on_finished = self._watches.finished
+        self._api: AsyncioServer | None = None
+        self._ready = False
+
+    def _count(self, deviation: Deviation) -> None:
+        self.metrics.deviation(deviation.kind)
+
+    async def start(self, charger_socket: socket.socket, api_socket: socket.socket) -> None:
+        """Serves on two listening sockets. Raises ImportProblem where CHARGERS_FILE cannot be used."""
+        await self._store.open()
+        await self._load()
+        if self._settings.chargers_file:
+            await store_network(read_file(Path(self._settings.chargers_file)), self._store, self.picture)
+        self._recorder.start()
+        await self._watches.start()
+        await self.engine.resume()  # before chargers come back: their reports are what it waits for
+        await self.chargers.start(charger_socket)
+        await self._serve_api(api_socket)
+        self._ready = True
+        log.info("bridge_ready", chargers=charger_socket.getsockname()[1], api=api_socket.getsockname()[1])
+
+    async def _load(self) -> None:
+        for site in await self._store.sites():
+            self.picture.place(site)
+        for charger in await self._store.chargers():
+            self.picture.provision(charger)
+        for boot in await self._store.boots():
+            self.picture.live(boot.charger).boot = boot
+        for status in await self._store.statuses():
+            self.picture.live(status.charger).statuses[status.connector] = status
+        for session in await self._store.sessions(state="active", limit=1_000_000):
+            self.picture.live(session.charger).sessions[session.id] = session
+
+    async def _serve_api(self, listener: socket.socket) -> None:
+        services = Services(
+            self._settings,
+            self._clock,
+            self._store,
+            self.picture,
+            self.engine,
+            self._watches,
+            self.metrics,
+            Keys(self._settings),
+            self.chargers.connection,
+        )
+        app = make_app(services, self.ready)
+        self._api = await app.create_server(sock=listener, access_log=False, backlog=BACKLOG)
+        assert self._api is not None
+        await self._api.startup()  # type: ignore[no-untyped-call]  # Sanic has no annotations here
+        await self._api.start_serving()  # type: ignore[no-untyped-call]  # as above
+
+    async def ready(self) -> str | None:
+        """Why the bridge is not ready; None when it is."""
+        if not self._ready:
+            return "starting"
+        try:
+            await self._store.ping()
+        except Exception as error:  # whatever the store's engine raises
+            log.warning("store_unreachable", why=type(error).__name__)
+            return "the store cannot be reached"
+        return None
+
+    async def stop(self) -> None:
+        """Ends both sides; commands under way stay in the store and are taken up at the next start."""
+        self._ready = False
+        if self._api is not None:
+            closing = self._api.close()  # type: ignore[no-untyped-call]  # as above
+            if closing is not None:
+                await closing
+        await self.engine.stop()
+        await self._watches.stop()
+        await self.chargers.stop()
+        await self._recorder.stop()
+        await self._store.close()

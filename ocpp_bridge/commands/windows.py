@@ -1,0 +1,29 @@
+"""The effect windows as data (`windows.toml`), read once."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Seconds."""
+
+    call_timeout_s: float
+    refresh_wait_s: float
+    start_connection_timeout_s: float
+    start_grace_s: float
+    start_charging_s: float
+    start_suspended_s: float
+    stop_ended_s: float
+
+
+@cache
+def default_windows() -> Windows:
+    tables = tomllib.loads(files("ocpp_bridge.commands").joinpath("windows.toml").read_text(encoding="utf-8"))
+    return Windows(
+        **{f"{table}_{name}": float(value) for table, rows in tables.items() for name, value in rows.items()}
+    )

@@ -1,0 +1,54 @@
+"""What the bridge counts, for Prometheus. A registry of its own, so that several bridges fit into one process (tests)."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.connected = Gauge("bridge_chargers_connected", "Chargers connected now.", registry=self.registry)
+        self._connections = Counter("bridge_connections", "Connections by end.", ["result"], registry=self.registry)
+        self._inbound = Counter(
+            "bridge_charger_calls", "Calls by chargers.", ["action", "result"], registry=self.registry
+        )
+        self._calls = Histogram(
+            "bridge_call_seconds",
+            "Calls to chargers, from request to end.",
+            ["action", "outcome"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._deviations = Counter(
+            "bridge_deviations", "Departures from OCPP by kind.", ["kind"], registry=self.registry
+        )
+        self._commands = Counter("bridge_commands", "Commands by end.", ["action", "outcome"], registry=self.registry)
+        self._refused = Counter("bridge_commands_refused", "Refusals by rule.", ["rule"], registry=self.registry)
+        self._watches = Counter("bridge_events_posted", "Posts to the front door.", ["result"], registry=self.registry)
+
+    def connection(self, result: str) -> None:
+        self._connections.labels(result).inc()
+
+    def inbound(self, action: str, result: str) -> None:
+        """`action` must be one that the version knows: labels are kept for ever."""
+        self._inbound.labels(action, result).inc()
+
+    def call_finished(self, action: str, outcome: str, seconds: float) -> None:
+        self._calls.labels(action, outcome).observe(seconds)
+
+    def deviation(self, kind: str) -> None:
+        self._deviations.labels(kind).inc()
+
+    def command_finished(self, action: str, outcome: str, rule: str | None) -> None:
+        self._commands.labels(action, outcome).inc()
+        if rule is not None:
+            self._refused.labels(rule).inc()
+
+    def event_posted(self, result: str) -> None:
+        self._watches.labels(result).inc()
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)

@@ -1,0 +1,215 @@
+"""The bridge's own words for chargers, sessions, id tokens, commands and watches, the same for every OCPP version.
+
+Records are frozen: a change makes a new one, so that a snapshot handed to a rule or to the store cannot move under it.
+Times are aware UTC datetimes, energy is watt-hours, power is watts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+ConnectorStatus = Literal[
+    "Available",
+    "Preparing",
+    "Charging",
+    "SuspendedEV",
+    "SuspendedEVSE",
+    "Finishing",
+    "Reserved",
+    "Unavailable",
+    "Faulted",
+]
+StatusSource = Literal["pushed", "triggered", "inferred"]
+CommandState = Literal[
+    "queued", "sent", "answered", "verified", "not_verified", "refused", "rejected", "timed_out", "disconnected"
+]
+FINAL_STATES: frozenset[str] = frozenset(
+    {"verified", "not_verified", "refused", "rejected", "timed_out", "disconnected"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    id: str
+    name: str
+    latitude: float | None = None
+    longitude: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """What the operator says about a socket or cable. `connector` counts from 1 over the whole charger."""
+
+    connector: int
+    evse: int
+    plug: str = ""
+    max_kw: float | None = None
+    tethered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Charger:
+    id: str
+    label: str
+    site: str
+    connectors: tuple[Connector, ...] = ()
+    password_hash: str | None = None
+    vendor: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The last BootNotification and what was answered."""
+
+    charger: str
+    status: Literal["Accepted", "Pending", "Rejected"]
+    at: datetime
+    vendor: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    protocol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a connector (0: the charger as a whole) last said of itself. `at` is when it reached the bridge."""
+
+    charger: str
+    connector: int
+    status: ConnectorStatus
+    at: datetime
+    source: StatusSource = "pushed"
+    error_code: str | None = None
+    vendor_error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An id token: an RFID card or an app account. `status` is what an Authorize is answered with, while not expired."""
+
+    id: str
+    driver: str
+    status: str = "Accepted"
+    expires_at: datetime | None = None
+    group: str | None = None
+    guest: bool = False
+
+    def status_at(self, now: datetime) -> str:
+        if self.status == "Accepted" and self.expires_at is not None and self.expires_at <= now:
+            return "Expired"
+        return self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One transaction. `opened_at` is the bridge's own time of learning of it; `started_at` is the charger's word."""
+
+    id: str
+    charger: str
+    connector: int
+    token: str
+    driver: str | None
+    transaction: str
+    start_key: str
+    authorization: str
+    opened_at: datetime
+    started_at: datetime
+    meter_start_wh: float
+    state: Literal["active", "ended"] = "active"
+    ended_at: datetime | None = None
+    stop_reason: str | None = None
+    meter_stop_wh: float | None = None
+    meter_wh: float | None = None
+    power_w: float | None = None
+    last_meter_at: datetime | None = None
+
+    @property
+    def energy_wh(self) -> float:
+        """Energy so far. A meter that runs backwards counts as no energy."""
+        latest = self.meter_stop_wh if self.meter_stop_wh is not None else self.meter_wh
+        return max(0.0, latest - self.meter_start_wh) if latest is not None else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """On whose behalf a command is asked for. `tier` is kept as given; the gate judges it."""
+
+    driver: str | None
+    tier: int
+    conversation: str | None = None
+    operator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    id: str
+    action: str
+    charger: str
+    connector: int | None
+    token: str | None
+    session: str | None
+    reason: str
+    actor: Actor
+    idempotency_key: str
+    body_hash: str
+    created_at: datetime
+    state: CommandState = "queued"
+    outcome: str | None = None
+    answer: str | None = None
+    detail: str | None = None
+    refused: dict[str, str] | None = None
+    decision: dict[str, Any] | None = None
+    effect: dict[str, Any] | None = None
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.state in FINAL_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A promise to tell the front door when a command is finished. Delivered once by `event`, until acknowledged."""
+
+    id: str
+    event: str
+    command: str
+    data: dict[str, Any]
+    created_at: datetime
+    idempotency_key: str | None = None
+    state: Literal["waiting", "delivered", "given_up"] = "waiting"
+    finished_at: datetime | None = None
+    attempts: int = 0
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An id token shown to a charger and what it was told: the first thing to read when a card is refused."""
+
+    charger: str
+    token: str
+    answer: str
+    at: datetime
+    via: Literal["Authorize", "StartTransaction"]
+    connector: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A way in which a charger departs from its OCPP version, counted by kind, with the model and firmware it came from."""
+
+    charger: str
+    kind: str
+    action: str
+    detail: str
+    at: datetime
+    model: str | None = None
+    firmware: str | None = None
+    count: int = 1

@@ -1,0 +1,203 @@
+"""What chargers report, in the bridge's own words: one method for each thing a charger can say, whatever its OCPP version.
+
+Versions translate frames into these calls and their results into answers. Sessions and id tokens go to the store at once,
+everything else through the recorder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from chargeline.clock import Clock
+from chargeline.ids import new_id
+from ocpp_bridge.model import Attempt, Boot, ConnectorStatus, Deviation, Session, Status, StatusSource
+from ocpp_bridge.picture import LiveCharger, Picture
+from ocpp_bridge.recorder import Recorder
+from ocpp_bridge.store.base import BridgeStore
+
+log = structlog.get_logger(__name__)
+HEARTBEAT_INTERVAL_S = 300
+CLOCK_TOLERANCE = timedelta(minutes=5)  # a charger's clock may be ahead of ours by this much
+OLDEST_PLAUSIBLE = timedelta(days=60)  # a charger that was offline brings its transactions later
+INFERRED = "Inferred"  # stop reason of a session that the bridge closed on evidence, not on the charger's word
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One reading. None: the charger did not say."""
+
+    energy_wh: float | None
+    power_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    session: Session
+    authorization: str
+
+
+class Reports:
+    def __init__(self, store: BridgeStore, picture: Picture, recorder: Recorder, clock: Clock) -> None:
+        self._store = store
+        self._picture = picture
+        self._recorder = recorder
+        self.clock = clock
+        self.on_deviation: Callable[[Deviation], None] | None = None
+
+    def _live(self, charger: str) -> LiveCharger:
+        return self._picture.live(charger)
+
+    # ---- the charger itself
+
+    def boot(self, charger: str, vendor: str | None, model: str | None, firmware: str | None, protocol: str) -> Boot:
+        live = self._live(charger)
+        boot = Boot(charger, "Accepted", self.clock.now(), vendor, model, firmware, protocol)
+        if live.boot is None or live.boot.firmware != firmware:
+            live.trigger_unsupported = False
+        live.boot = boot
+        self._recorder.boot(boot)
+        live.changed()
+        log.info("charger_booted", charger=charger, model=model, firmware=firmware)
+        return boot
+
+    def deviation(self, charger: str, kind: str, action: str, detail: str) -> None:
+        """`detail` names a field or a code, never a value: it is a key of the count."""
+        boot = self._live(charger).boot
+        deviation = Deviation(
+            charger,
+            kind,
+            action[:50],
+            detail[:120],
+            self.clock.now(),
+            boot.model if boot else None,
+            boot.firmware if boot else None,
+        )
+        self._recorder.deviation(deviation)
+        if self.on_deviation:
+            self.on_deviation(deviation)
+
+    async def status(
+        self,
+        charger: str,
+        connector: int,
+        status: ConnectorStatus,
+        error_code: str | None,
+        vendor_error_code: str | None = None,
+        source: StatusSource = "pushed",
+    ) -> None:
+        live = self._live(charger)
+        now = self.clock.now()
+        error = None if error_code in (None, "NoError") else error_code
+        found = Status(charger, connector, status, now, source, error, vendor_error_code)
+        live.statuses[connector] = found
+        self._recorder.status(found)
+        if status == "Available":
+            for session in live.sessions_on(connector):
+                await self._close(session, INFERRED, now, None)
+        live.changed()
+
+    # ---- id tokens
+
+    async def token_status(self, token_id: str) -> str:
+        """What an Authorize of this token is answered with; Invalid where it is not ours."""
+        token = await self._store.token(token_id)
+        return token.status_at(self.clock.now()) if token else "Invalid"
+
+    async def authorize(self, charger: str, token_id: str) -> str:
+        answer = await self.token_status(token_id)
+        self._recorder.attempt(Attempt(charger, token_id, answer, self.clock.now(), "Authorize"))
+        return answer
+
+    # ---- transactions
+
+    def plausible(self, charger: str, action: str, given: datetime | None) -> datetime:
+        """The charger's time, or ours where its clock talks nonsense."""
+        now = self.clock.now()
+        if given is None:
+            return now
+        given = given.astimezone(UTC)
+        if not now - OLDEST_PLAUSIBLE <= given <= now + CLOCK_TOLERANCE:
+            self.deviation(charger, "clock", action, "timestamp is not plausible")
+            return now
+        return given
+
+    async def start(
+        self, charger: str, connector: int, token_id: str, meter_wh: float, at: datetime | None, start_key: str
+    ) -> Started:
+        """A transaction that the bridge numbers (OCPP 1.6). The same `start_key` again is the same transaction."""
+        live = self._live(charger)
+        known = await self._store.session_started_by(start_key)
+        if known is not None:
+            return Started(known, known.authorization)
+        now = self.clock.now()
+        token = await self._store.token(token_id)
+        authorization = token.status_at(now) if token else "Invalid"
+        session = Session(
+            id=new_id("ses", now),
+            charger=charger,
+            connector=connector,
+            token=token_id,
+            driver=token.driver if token else None,
+            transaction=str(await self._store.next_transaction()),
+            start_key=start_key,
+            authorization=authorization,
+            opened_at=now,
+            started_at=self.plausible(charger, "StartTransaction", at),
+            meter_start_wh=meter_wh,
+        )
+        kept = await self._store.add_session(session)
+        if kept.id == session.id:
+            for old in live.sessions_on(connector):  # a connector has one transaction: the old one must have ended
+                await self._close(old, INFERRED, now, None)
+            live.sessions[session.id] = session
+            self._recorder.attempt(Attempt(charger, token_id, authorization, now, "StartTransaction", connector))
+            log.info("session_started", charger=charger, session=session.id, id_status=authorization)
+        live.changed()
+        return Started(kept, kept.authorization)
+
+    async def stop(
+        self, charger: str, transaction: str, meter_wh: float | None, at: datetime | None, reason: str
+    ) -> Session | None:
+        """Ends a transaction; None where the bridge does not know it (it is counted and the charger may forget it)."""
+        session = await self._find(charger, transaction)
+        if session is None:
+            self.deviation(charger, "unknown_transaction", "StopTransaction", "stop of an unknown transaction")
+            return None
+        if session.state == "ended" and session.stop_reason != INFERRED:
+            return session  # told twice
+        ended_at = max(session.started_at, self.plausible(charger, "StopTransaction", at))
+        await self._close(session, reason, ended_at, meter_wh)
+        self._live(charger).changed()
+        return session
+
+    async def _find(self, charger: str, transaction: str) -> Session | None:
+        for session in self._live(charger).sessions.values():
+            if session.transaction == transaction:
+                return session
+        return await self._store.session_of(charger, transaction)
+
+    async def _close(self, session: Session, reason: str, at: datetime, meter_wh: float | None) -> None:
+        stop_wh = meter_wh if meter_wh is not None else session.meter_wh
+        ended = replace(session, state="ended", ended_at=at, stop_reason=reason, meter_stop_wh=stop_wh, power_w=None)
+        await self._store.save_session(ended)
+        self._live(session.charger).sessions.pop(session.id, None)
+        log.info("session_ended", charger=session.charger, session=session.id, reason=reason)
+
+    def meter(self, charger: str, connector: int | None, transaction: str | None, reading: Meter) -> None:
+        """A meter reading of a running session, found by transaction, else by connector."""
+        live = self._live(charger)
+        for session in live.sessions.values():
+            if session.transaction == transaction or (transaction is None and session.connector == connector):
+                break
+        else:
+            return
+        power = reading.power_w if reading.power_w is not None else session.power_w
+        energy = reading.energy_wh if reading.energy_wh is not None else session.meter_wh
+        session = replace(session, meter_wh=energy, power_w=power, last_meter_at=self.clock.now())
+        live.sessions[session.id] = session
+        self._recorder.meter(session)
+        live.changed()

@@ -1,0 +1,178 @@
+"""One charger's live connection: does what its session says, hands calls to handlers in order, and makes calls of ours.
+
+The reader never waits for a handler: calls go to a task of their own, which lives only while there are some. A handler
+that fails is answered as InternalError; a socket that is lost ends every call under way at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from datetime import datetime
+
+import structlog
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from chargeline.clock import Clock
+from ocpp_bridge.metrics import Metrics
+from ocpp_bridge.reports import Reports
+from ocpp_bridge.versions.base import Context, Request, Unusable, Version, fatal
+from ocpp_bridge.wire import frames
+from ocpp_bridge.wire import session as wire
+
+log = structlog.get_logger(__name__)
+
+
+class Connection:
+    def __init__(
+        self,
+        charger: str,
+        version: Version,
+        socket: ServerConnection,
+        reports: Reports,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.charger = charger
+        self.version = version
+        self.last_frame_at: datetime | None = None
+        self._socket = socket
+        self._reports = reports
+        self._context = Context(charger, reports)
+        self._clock = clock
+        self._metrics = metrics
+        self._session = wire.Session(version.wire)
+        self._calls: dict[str, tuple[Request, asyncio.Future[wire.Outcome]]] = {}
+        self._inbound: deque[frames.Call] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._alarm: asyncio.Task[None] | None = None
+        self._ids = 0
+        self._id_prefix = secrets.token_hex(4)  # ids differ between connections: a late answer cannot meet a new call
+
+    @property
+    def protocol(self) -> str:
+        return self.version.subprotocol
+
+    async def run(self) -> None:
+        """Reads until the socket ends; then everything under way is over."""
+        try:
+            async for data in self._socket:
+                self.last_frame_at = self._clock.now()
+                await self._do(self._session.receive(data, self._clock.monotonic()))
+        except ConnectionClosed:
+            pass  # how it ended is the server's to log
+        finally:
+            await self._do(self._session.lost())
+            if self._alarm:
+                self._alarm.cancel()
+            if self._worker:
+                # Calls that came in are still handled (a StopTransaction, say), though nobody hears the answer.
+                await asyncio.gather(self._worker, return_exceptions=True)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Ends calls under way before the closing handshake, which a dead peer can draw out."""
+        await self._do(self._session.lost())
+        await self._socket.close(code, reason)
+
+    # ---- calls of ours
+
+    async def call(self, request: Request, timeout_s: float) -> wire.Outcome:
+        """Makes a call and waits for its end. The deadline counts from now, waiting in the queue included."""
+        problem = self.version.invalid_request(request)
+        if problem is not None:
+            raise ValueError(f"the bridge's own {request.action} is invalid: {problem}")
+        self._ids += 1
+        message_id = f"{self._id_prefix}-{self._ids}"
+        future: asyncio.Future[wire.Outcome] = asyncio.get_running_loop().create_future()
+        self._calls[message_id] = (request, future)
+        began = self._clock.monotonic()
+        await self._do(self._session.call(message_id, request.action, request.payload, began + timeout_s, began))
+        self._wake_alarm()
+        outcome = await future
+        self._metrics.call_finished(request.action, type(outcome).__name__, self._clock.monotonic() - began)
+        return outcome
+
+    def _wake_alarm(self) -> None:
+        if self._alarm is None and self._session.next_deadline() is not None:
+            self._alarm = asyncio.create_task(self._watch_deadlines())
+
+    async def _watch_deadlines(self) -> None:
+        while (deadline := self._session.next_deadline()) is not None:
+            await self._clock.sleep(min(1.0, deadline - self._clock.monotonic()))
+            await self._do(self._session.tick(self._clock.monotonic()))
+        self._alarm = None
+
+    # ---- what the session says
+
+    async def _do(self, todo: list[wire.Do]) -> None:
+        for item in todo:
+            match item:
+                case wire.Send(text):
+                    await self._send(text)
+                case wire.Deliver(call):
+                    self._inbound.append(call)
+                    if self._worker is None:
+                        self._worker = asyncio.create_task(self._handle_all())
+                case wire.Complete(message_id, outcome):
+                    self._complete(message_id, outcome)
+                case wire.Late(message_id, _):
+                    self._reports.deviation(self.charger, "late_answer", "", "answer after its deadline")
+                    log.info("late_answer", charger=self.charger, message=message_id)
+                case wire.Note(kind, detail):
+                    self._reports.deviation(self.charger, kind, "", detail)
+                case wire.Close(code, reason):
+                    log.warning("connection_closed_for_cause", charger=self.charger, code=code, reason=reason)
+                    await self._socket.close(code, reason)
+
+    async def _send(self, text: str) -> None:
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed:
+            log.debug("frame_not_sent", charger=self.charger)  # the reader sees the end too and settles what is open
+
+    def _complete(self, message_id: str, outcome: wire.Outcome) -> None:
+        request, future = self._calls.pop(message_id)
+        if isinstance(outcome, wire.Answered):
+            why = self.version.invalid_answer(request.action, outcome.payload)
+            if why is not None:
+                self._reports.deviation(self.charger, "invalid_answer", request.action, why)
+                outcome = wire.InvalidAnswer(why)
+        if not future.done():
+            future.set_result(outcome)
+
+    # ---- the charger's calls
+
+    async def _handle_all(self) -> None:
+        try:
+            while self._inbound:
+                await self._do(await self._handle(self._inbound.popleft()))
+        finally:
+            self._worker = None
+
+    async def _handle(self, call: frames.Call) -> list[wire.Do]:
+        action = self.version.actions.get(call.action)
+        if action is None:
+            self._reports.deviation(self.charger, "unknown_action", call.action, "not an action of this version")
+            self._metrics.inbound("unknown", "NotImplemented")
+            return self._session.answer_error(call.message_id, "NotImplemented", "this action is not known")
+        try:
+            if not action.request.valid(call.payload):
+                problems = action.request.problems(call.payload)
+                for problem in problems:
+                    self._reports.deviation(self.charger, "schema", call.action, str(problem))
+                unusable = fatal(action, problems)
+                if unusable is not None:
+                    raise Unusable(self.version.fatal_code(unusable.keyword), str(unusable))
+            answer = await action.handler(self._context, call.payload)
+            assert action.response.valid(answer), f"the answer to {call.action} is against its schema"
+        except Unusable as error:
+            self._metrics.inbound(call.action, error.code)
+            return self._session.answer_error(call.message_id, error.code, error.description)
+        except Exception:  # whatever went wrong, the charger gets an answer and the connection lives
+            log.exception("handler_failed", charger=self.charger, action=call.action)
+            self._metrics.inbound(call.action, "InternalError")
+            return self._session.answer_error(call.message_id, "InternalError", "the message could not be handled")
+        self._metrics.inbound(call.action, "ok")
+        return self._session.answer(call.message_id, answer)

@@ -1,0 +1,138 @@
+"""The charger socket: accepts, checks, registers, and runs one `Connection` per charger until it ends.
+
+The newest connection of a charger wins; the older one is closed, and since its end compares itself with what is registered
+it cannot take the newer one's place away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request as HttpRequest
+from websockets.http11 import Response
+from websockets.typing import Subprotocol
+
+from chargeline.clock import Clock
+from ocpp_bridge.metrics import Metrics
+from ocpp_bridge.picture import Picture
+from ocpp_bridge.reports import Reports
+from ocpp_bridge.server.connection import Connection
+from ocpp_bridge.server.handshake import admit, choose_subprotocol, identity_of
+from ocpp_bridge.versions.base import Version
+
+log = structlog.get_logger(__name__)
+MAX_FRAME = 256 * 1024  # bytes; longer ones close the connection with 1009
+PING_S = 30.0  # a charger that misses one is offline within a minute
+OPEN_TIMEOUT_S = 15.0
+REPLACED = 4001  # close code towards a connection that a newer one of the same charger replaces
+
+
+class ChargerServer:
+    def __init__(
+        self,
+        versions: Sequence[Version],
+        picture: Picture,
+        reports: Reports,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._versions: Mapping[str, Version] = {version.subprotocol: version for version in versions}
+        self._picture = picture
+        self._reports = reports
+        self._clock = clock
+        self._metrics = metrics
+        self._connections: dict[str, Connection] = {}
+        self._server: Server | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        self._server = await serve(
+            self._serve,
+            sock=listener,
+            process_request=self._process_request,
+            select_subprotocol=self._select_subprotocol,
+            compression="deflate",
+            open_timeout=OPEN_TIMEOUT_S,
+            ping_interval=PING_S,
+            ping_timeout=PING_S,
+            max_size=MAX_FRAME,
+            max_queue=16,
+            server_header=None,
+        )
+
+    async def stop(self) -> None:
+        if self._server:
+            self._server.close(close_connections=True)
+            await self._server.wait_closed()
+
+    def connection(self, charger: str) -> Connection | None:
+        return self._connections.get(charger)
+
+    # ---- handshake
+
+    def _process_request(self, socket: ServerConnection, request: HttpRequest) -> Response | None:
+        identity = identity_of(request.path)
+        charger = self._picture.charger(identity) if identity else None
+        authorization = request.headers.get_all("Authorization")
+        turned = admit(identity, charger, authorization[0] if authorization else None)
+        if turned is None:
+            socket.identity = identity  # type: ignore[attr-defined]  # the library's way of keeping what a request said
+            return None
+        self._metrics.connection(turned.status.name.lower())
+        log.info("charger_turned_away", status=turned.status.value, charger=(identity or "")[:48])
+        response = socket.respond(turned.status, turned.why + "\n")
+        if turned.status == 401:
+            response.headers["WWW-Authenticate"] = 'Basic realm="chargeline"'
+        return response
+
+    def _select_subprotocol(self, socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        if not offered:
+            return None  # none may be named in the answer then; `_serve` takes 1.6
+        chosen = choose_subprotocol(offered, tuple(self._versions))
+        return Subprotocol(chosen) if chosen else None
+
+    # ---- a connection's life
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        charger: str = socket.identity  # type: ignore[attr-defined]  # set in `_process_request`
+        offered = socket.request.headers.get_all("Sec-WebSocket-Protocol") if socket.request else []
+        name = socket.subprotocol or (None if offered else choose_subprotocol([], tuple(self._versions)))
+        if name is None or name not in self._versions:
+            log.info("no_common_subprotocol", charger=charger, offered=",".join(offered)[:100])
+            self._metrics.connection("no_subprotocol")
+            await socket.close(1002, "no common OCPP version")
+            return
+        version = self._versions[name]
+        connection = Connection(charger, version, socket, self._reports, self._clock, self._metrics)
+        older = self._connections.get(charger)
+        self._enter(connection)
+        closing = asyncio.create_task(older.close(REPLACED, "replaced by a newer connection")) if older else None
+        try:
+            await connection.run()
+        finally:
+            self._leave(connection, socket.close_code)
+            if closing:
+                await asyncio.gather(closing, return_exceptions=True)
+
+    def _enter(self, connection: Connection) -> None:
+        self._connections[connection.charger] = connection
+        live = self._picture.live(connection.charger)
+        live.link, live.connection_since = connection, self._clock.now()
+        live.changed()
+        self._metrics.connection("accepted")
+        self._metrics.connected.set(len(self._connections))
+        log.info("charger_connected", charger=connection.charger, protocol=connection.protocol)
+
+    def _leave(self, connection: Connection, code: int | None) -> None:
+        log.info("charger_disconnected", charger=connection.charger, code=code)
+        if self._connections.get(connection.charger) is not connection:
+            return  # replaced by a newer one: nothing here is this connection's to clean
+        del self._connections[connection.charger]
+        live = self._picture.live(connection.charger)
+        live.link, live.connection_since = None, self._clock.now()
+        live.last_frame_at = connection.last_frame_at
+        live.changed()
+        self._metrics.connected.set(len(self._connections))

@@ -1,0 +1,122 @@
+"""What the bridge asks of a store. Sessions, commands, tokens and watches are durable when the call returns; telemetry comes
+in batches from the recorder and may lose its last half second when the process is killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from ocpp_bridge.model import Attempt, Boot, Charger, Command, Deviation, Session, Site, Status, Token, Watch
+
+
+class KeyReused(Exception):
+    """An idempotency key came again with another body."""
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """What has changed since the last batch: the newest of each status, boot and meter, every attempt."""
+
+    boots: dict[str, Boot] = field(default_factory=dict)
+    statuses: dict[tuple[str, int], Status] = field(default_factory=dict)
+    meters: dict[str, Session] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    deviations: dict[tuple[str, str, str, str], Deviation] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.boots or self.statuses or self.meters or self.attempts or self.deviations)
+
+
+class BridgeStore(Protocol):
+    async def open(self) -> None:
+        """Connects and makes tables or indexes where they are missing."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def ping(self) -> None:
+        """Raises where the store cannot be used now."""
+        ...
+
+    # ---- what the operator provides
+
+    async def put_sites(self, sites: Sequence[Site]) -> None: ...
+
+    async def put_chargers(self, chargers: Sequence[Charger]) -> None:
+        """Replaces by id; a charger without a password hash keeps the one it has."""
+        ...
+
+    async def put_tokens(self, tokens: Sequence[Token]) -> None: ...
+
+    async def sites(self) -> list[Site]: ...
+
+    async def chargers(self) -> list[Charger]: ...
+
+    async def token(self, token_id: str) -> Token | None: ...
+
+    async def tokens_of(self, driver: str) -> list[Token]: ...
+
+    # ---- the live picture
+
+    async def save_telemetry(self, batch: Telemetry) -> None: ...
+
+    async def boots(self) -> list[Boot]: ...
+
+    async def statuses(self) -> list[Status]: ...
+
+    async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
+        """The newest first."""
+        ...
+
+    async def deviations(self, charger: str) -> list[Deviation]: ...
+
+    # ---- sessions
+
+    async def next_transaction(self) -> int:
+        """A transaction number that was never given out before, from 1 on."""
+        ...
+
+    async def add_session(self, session: Session) -> Session:
+        """Keeps the session, or returns the one that has its `start_key` already."""
+        ...
+
+    async def save_session(self, session: Session) -> None: ...
+
+    async def session(self, session_id: str) -> Session | None: ...
+
+    async def session_of(self, charger: str, transaction: str) -> Session | None: ...
+
+    async def session_started_by(self, start_key: str) -> Session | None: ...
+
+    async def sessions(
+        self, *, driver: str | None = None, charger: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Session]:
+        """The newest first."""
+        ...
+
+    # ---- commands and watches
+
+    async def add_command(self, command: Command) -> Command:
+        """Keeps the command, or returns the one that has its key. Raises KeyReused where that one's body differs."""
+        ...
+
+    async def save_command(self, command: Command) -> None: ...
+
+    async def command(self, command_id: str) -> Command | None: ...
+
+    async def unfinished_commands(self) -> list[Command]: ...
+
+    async def recent_commands(self, charger: str, driver: str | None, since: datetime) -> list[Command]:
+        """Commands to this charger, or of this driver to any, created since; the oldest first."""
+        ...
+
+    async def add_watch(self, watch: Watch) -> Watch:
+        """Keeps the watch, or returns the one that has its idempotency key."""
+        ...
+
+    async def save_watch(self, watch: Watch) -> None: ...
+
+    async def waiting_watches(self) -> list[Watch]: ...

@@ -1,0 +1,214 @@
+"""The store in MongoDB: a collection for each kind of record, `_id` is the record's key, every write acknowledged and journaled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from chargeline.mongo import Database, Document, DuplicateKeyError, ReturnDocument
+from ocpp_bridge.model import Attempt, Boot, Charger, Command, Deviation, Session, Site, Status, Token, Watch
+from ocpp_bridge.store.base import KeyReused, Telemetry
+from ocpp_bridge.store.codec import document, record
+
+R = TypeVar("R")
+KEEP_ATTEMPTS_S = 30 * 24 * 3600
+
+
+def _doc(item: Any, key: Any) -> Document:
+    return {"_id": key, **document(item)}
+
+
+class MongoStore:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def open(self) -> None:
+        await self._db["bridge_tokens"].create_index("driver")
+        await self._db["bridge_attempts"].create_index([("charger", 1), ("at", -1)])
+        await self._db["bridge_attempts"].create_index("at", expireAfterSeconds=KEEP_ATTEMPTS_S)
+        await self._db["bridge_deviations"].create_index("charger")
+        sessions = self._db["bridge_sessions"]
+        await sessions.create_index("start_key", unique=True)
+        await sessions.create_index([("charger", 1), ("transaction", 1)])
+        await sessions.create_index([("driver", 1), ("state", 1)])
+        await sessions.create_index("state")
+        commands = self._db["bridge_commands"]
+        await commands.create_index("idempotency_key", unique=True)
+        await commands.create_index([("charger", 1), ("created_at", 1)])
+        await commands.create_index([("actor.driver", 1), ("created_at", 1)])
+        await commands.create_index("finished")
+        watches = self._db["bridge_watches"]
+        await watches.create_index(
+            "idempotency_key", unique=True, partialFilterExpression={"idempotency_key": {"$type": "string"}}
+        )
+        await watches.create_index("state")
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    async def ping(self) -> None:
+        await self._db.ping()
+
+    # ---- in general
+
+    async def _put(self, collection: str, item: Any, key: Any) -> None:
+        await self._db[collection].replace_one({"_id": key}, _doc(item, key), upsert=True)
+
+    async def _add(self, collection: str, kind: type[R], item: R, key: str, unique: str, value: Any) -> R:
+        """Inserts, or returns the one that has this value in its unique field."""
+        try:
+            await self._db[collection].insert_one(_doc(item, key))
+        except DuplicateKeyError:
+            found = await self._one(collection, kind, {unique: value})
+            if found is None:
+                raise
+            return found
+        return item
+
+    async def _one(self, collection: str, kind: type[R], where: Document) -> R | None:
+        found = await self._db[collection].find_one(where)
+        return None if found is None else record(kind, found)
+
+    async def _many(
+        self, collection: str, kind: type[R], where: Document, sort: list[tuple[str, int]], limit: int = 0
+    ) -> list[R]:
+        cursor = self._db[collection].find(where).sort(sort).limit(limit)
+        return [record(kind, found) async for found in cursor]
+
+    # ---- what the operator provides
+
+    async def put_sites(self, sites: Sequence[Site]) -> None:
+        for site in sites:
+            await self._put("bridge_sites", site, site.id)
+
+    async def put_chargers(self, chargers: Sequence[Charger]) -> None:
+        for charger in chargers:
+            values = document(charger)
+            if charger.password_hash is None:
+                del values["password_hash"]  # it keeps the one it has
+            await self._db["bridge_chargers"].update_one({"_id": charger.id}, {"$set": values}, upsert=True)
+
+    async def put_tokens(self, tokens: Sequence[Token]) -> None:
+        for token in tokens:
+            await self._put("bridge_tokens", token, token.id)
+
+    async def sites(self) -> list[Site]:
+        return await self._many("bridge_sites", Site, {}, [("_id", 1)])
+
+    async def chargers(self) -> list[Charger]:
+        return await self._many("bridge_chargers", Charger, {}, [("_id", 1)])
+
+    async def token(self, token_id: str) -> Token | None:
+        return await self._one("bridge_tokens", Token, {"_id": token_id})
+
+    async def tokens_of(self, driver: str) -> list[Token]:
+        return await self._many("bridge_tokens", Token, {"driver": driver}, [("_id", 1)])
+
+    # ---- the live picture
+
+    async def save_telemetry(self, batch: Telemetry) -> None:
+        for boot in batch.boots.values():
+            await self._put("bridge_boots", boot, boot.charger)
+        for status in batch.statuses.values():
+            await self._put("bridge_statuses", status, f"{status.charger}/{status.connector}")
+        for session in batch.meters.values():  # an ended session's document is final
+            where = {"_id": session.id, "state": "active"}
+            await self._db["bridge_sessions"].replace_one(where, _doc(session, session.id))
+        if batch.attempts:
+            await self._db["bridge_attempts"].insert_many([document(attempt) for attempt in batch.attempts])
+        for key, deviation in batch.deviations.items():
+            values = document(deviation)
+            count = values.pop("count")
+            change = {"$set": values, "$inc": {"count": count}}
+            await self._db["bridge_deviations"].update_one({"_id": "/".join(key)}, change, upsert=True)
+
+    async def boots(self) -> list[Boot]:
+        return await self._many("bridge_boots", Boot, {}, [("_id", 1)])
+
+    async def statuses(self) -> list[Status]:
+        return await self._many("bridge_statuses", Status, {}, [("_id", 1)])
+
+    async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
+        newest = [("at", -1), ("_id", -1)]
+        return await self._many("bridge_attempts", Attempt, {"charger": charger}, newest, limit)
+
+    async def deviations(self, charger: str) -> list[Deviation]:
+        order = [("kind", 1), ("action", 1), ("detail", 1)]
+        return await self._many("bridge_deviations", Deviation, {"charger": charger}, order)
+
+    # ---- sessions
+
+    async def next_transaction(self) -> int:
+        row = await self._db["bridge_counters"].find_one_and_update(
+            {"_id": "transaction"}, {"$inc": {"value": 1}}, upsert=True, return_document=ReturnDocument.AFTER
+        )
+        assert row is not None
+        return int(row["value"])
+
+    async def add_session(self, session: Session) -> Session:
+        return await self._add("bridge_sessions", Session, session, session.id, "start_key", session.start_key)
+
+    async def save_session(self, session: Session) -> None:
+        await self._put("bridge_sessions", session, session.id)
+
+    async def session(self, session_id: str) -> Session | None:
+        return await self._one("bridge_sessions", Session, {"_id": session_id})
+
+    async def session_of(self, charger: str, transaction: str) -> Session | None:
+        where = {"charger": charger, "transaction": transaction}
+        found = await self._many("bridge_sessions", Session, where, [("_id", -1)], 1)
+        return found[0] if found else None
+
+    async def session_started_by(self, start_key: str) -> Session | None:
+        return await self._one("bridge_sessions", Session, {"start_key": start_key})
+
+    async def sessions(
+        self, *, driver: str | None = None, charger: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Session]:
+        asked = {"driver": driver, "charger": charger, "state": state}
+        where = {name: value for name, value in asked.items() if value is not None}
+        return await self._many("bridge_sessions", Session, where, [("_id", -1)], limit)
+
+    # ---- commands and watches
+
+    async def add_command(self, command: Command) -> Command:
+        try:
+            await self._db["bridge_commands"].insert_one(_command(command))
+        except DuplicateKeyError:
+            found = await self._one("bridge_commands", Command, {"idempotency_key": command.idempotency_key})
+            if found is None:
+                raise
+            if found.body_hash != command.body_hash:
+                raise KeyReused(command.idempotency_key) from None
+            return found
+        return command
+
+    async def save_command(self, command: Command) -> None:
+        await self._db["bridge_commands"].replace_one({"_id": command.id}, _command(command), upsert=True)
+
+    async def command(self, command_id: str) -> Command | None:
+        return await self._one("bridge_commands", Command, {"_id": command_id})
+
+    async def unfinished_commands(self) -> list[Command]:
+        return await self._many("bridge_commands", Command, {"finished": False}, [("_id", 1)])
+
+    async def recent_commands(self, charger: str, driver: str | None, since: datetime) -> list[Command]:
+        whose: list[Document] = [{"charger": charger}]
+        if driver is not None:
+            whose.append({"actor.driver": driver})
+        where: Document = {"$or": whose, "created_at": {"$gte": since}}
+        return await self._many("bridge_commands", Command, where, [("created_at", 1), ("_id", 1)])
+
+    async def add_watch(self, watch: Watch) -> Watch:
+        return await self._add("bridge_watches", Watch, watch, watch.id, "idempotency_key", watch.idempotency_key)
+
+    async def save_watch(self, watch: Watch) -> None:
+        await self._put("bridge_watches", watch, watch.id)
+
+    async def waiting_watches(self) -> list[Watch]:
+        return await self._many("bridge_watches", Watch, {"state": "waiting"}, [("_id", 1)])
+
+
+def _command(command: Command) -> Document:
+    return {**_doc(command, command.id), "finished": command.finished}

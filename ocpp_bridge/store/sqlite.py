@@ -1,0 +1,279 @@
+"""The default store: one SQLite file. A row is the record as JSON beside the columns that are searched."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from chargeline.sqlite import Sqlite
+from ocpp_bridge.model import Attempt, Boot, Charger, Command, Deviation, Session, Site, Status, Token, Watch
+from ocpp_bridge.store.base import KeyReused, Telemetry
+from ocpp_bridge.store.codec import document, record
+
+R = TypeVar("R")
+
+_V1 = """
+CREATE TABLE sites (id TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE chargers (id TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE tokens (id TEXT PRIMARY KEY, driver TEXT NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX tokens_driver ON tokens (driver);
+CREATE TABLE boots (charger TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE statuses (charger TEXT, connector INTEGER, doc TEXT NOT NULL, PRIMARY KEY (charger, connector)) WITHOUT ROWID;
+CREATE TABLE attempts (n INTEGER PRIMARY KEY, charger TEXT NOT NULL, doc TEXT NOT NULL);
+CREATE INDEX attempts_charger ON attempts (charger, n);
+CREATE TABLE deviations (charger TEXT, kind TEXT, action TEXT, detail TEXT, count INTEGER NOT NULL, doc TEXT NOT NULL,
+    PRIMARY KEY (charger, kind, action, detail)) WITHOUT ROWID;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE sessions (id TEXT PRIMARY KEY, charger TEXT NOT NULL, trans TEXT NOT NULL, start_key TEXT NOT NULL UNIQUE,
+    driver TEXT, state TEXT NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX sessions_charger ON sessions (charger, trans);
+CREATE INDEX sessions_driver ON sessions (driver, state);
+CREATE INDEX sessions_state ON sessions (state);
+CREATE TABLE commands (id TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, charger TEXT NOT NULL, driver TEXT, created_at TEXT NOT NULL,
+    finished INTEGER NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX commands_charger ON commands (charger, created_at);
+CREATE INDEX commands_driver ON commands (driver, created_at);
+CREATE INDEX commands_open ON commands (finished) WHERE finished = 0;
+CREATE TABLE watches (id TEXT PRIMARY KEY, key TEXT UNIQUE, state TEXT NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX watches_state ON watches (state) WHERE state = 'waiting';
+"""
+MIGRATIONS = (_V1,)
+ATTEMPTS_KEPT = 200  # a charger; older ones go
+
+Connection = sqlite3.Connection
+
+
+def _json(item: Any) -> str:
+    return orjson.dumps(document(item)).decode()
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
+
+
+def _all(kind: type[R], rows: Iterable[sqlite3.Row]) -> list[R]:
+    return [record(kind, orjson.loads(row["doc"])) for row in rows]
+
+
+def _one(kind: type[R], row: sqlite3.Row | None) -> R | None:
+    return None if row is None else record(kind, orjson.loads(row["doc"]))
+
+
+class SqliteStore:
+    def __init__(self, path: Path | str) -> None:
+        self._engine = Sqlite(path, MIGRATIONS)
+
+    async def open(self) -> None:
+        await self._engine.open()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    async def ping(self) -> None:
+        await self._engine.read(lambda c: c.execute("SELECT 1").fetchone())
+
+    async def _select(self, kind: type[R], sql: str, *values: Any) -> list[R]:
+        return await self._engine.read(lambda c: _all(kind, c.execute(sql, values)))
+
+    async def _find(self, kind: type[R], sql: str, *values: Any) -> R | None:
+        return await self._engine.read(lambda c: _one(kind, c.execute(sql, values).fetchone()))
+
+    # ---- what the operator provides
+
+    async def put_sites(self, sites: Sequence[Site]) -> None:
+        rows = [(site.id, _json(site)) for site in sites]
+        await self._engine.write(lambda c: c.executemany("INSERT OR REPLACE INTO sites VALUES (?, ?)", rows))
+
+    async def put_chargers(self, chargers: Sequence[Charger]) -> None:
+        def work(c: Connection) -> None:
+            for charger in chargers:
+                c.execute(
+                    "INSERT INTO chargers VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = CASE"
+                    " WHEN excluded.doc ->> 'password_hash' IS NULL"
+                    " THEN json_set(excluded.doc, '$.password_hash', doc ->> 'password_hash') ELSE excluded.doc END",
+                    (charger.id, _json(charger)),
+                )
+
+        await self._engine.write(work)
+
+    async def put_tokens(self, tokens: Sequence[Token]) -> None:
+        rows = [(token.id, token.driver, _json(token)) for token in tokens]
+        await self._engine.write(lambda c: c.executemany("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", rows))
+
+    async def sites(self) -> list[Site]:
+        return await self._select(Site, "SELECT doc FROM sites ORDER BY id")
+
+    async def chargers(self) -> list[Charger]:
+        return await self._select(Charger, "SELECT doc FROM chargers ORDER BY id")
+
+    async def token(self, token_id: str) -> Token | None:
+        return await self._find(Token, "SELECT doc FROM tokens WHERE id = ?", token_id)
+
+    async def tokens_of(self, driver: str) -> list[Token]:
+        return await self._select(Token, "SELECT doc FROM tokens WHERE driver = ? ORDER BY id", driver)
+
+    # ---- the live picture
+
+    async def save_telemetry(self, batch: Telemetry) -> None:
+        def work(c: Connection) -> None:
+            c.executemany("INSERT OR REPLACE INTO boots VALUES (?, ?)", [(k, _json(v)) for k, v in batch.boots.items()])
+            c.executemany(
+                "INSERT OR REPLACE INTO statuses VALUES (?, ?, ?)", [(*k, _json(v)) for k, v in batch.statuses.items()]
+            )
+            for session in batch.meters.values():  # an ended session's row is final
+                c.execute("UPDATE sessions SET doc = ? WHERE id = ? AND state = 'active'", (_json(session), session.id))
+            c.executemany(
+                "INSERT INTO attempts (charger, doc) VALUES (?, ?)", [(a.charger, _json(a)) for a in batch.attempts]
+            )
+            for charger in {attempt.charger for attempt in batch.attempts}:
+                c.execute(
+                    "DELETE FROM attempts WHERE charger = ?1 AND n <= (SELECT n FROM attempts WHERE charger = ?1"
+                    " ORDER BY n DESC LIMIT 1 OFFSET ?2)",
+                    (charger, ATTEMPTS_KEPT),
+                )
+            c.executemany(
+                "INSERT INTO deviations VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET count = count + excluded.count, doc = excluded.doc",
+                [(*k, v.count, _json(v)) for k, v in batch.deviations.items()],
+            )
+
+        await self._engine.write(work)
+
+    async def boots(self) -> list[Boot]:
+        return await self._select(Boot, "SELECT doc FROM boots")
+
+    async def statuses(self) -> list[Status]:
+        return await self._select(Status, "SELECT doc FROM statuses")
+
+    async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
+        return await self._select(
+            Attempt, "SELECT doc FROM attempts WHERE charger = ? ORDER BY n DESC LIMIT ?", charger, limit
+        )
+
+    async def deviations(self, charger: str) -> list[Deviation]:
+        return await self._select(
+            Deviation,
+            "SELECT json_set(doc, '$.count', count) AS doc FROM deviations WHERE charger = ? ORDER BY kind, action, detail",
+            charger,
+        )
+
+    # ---- sessions
+
+    async def next_transaction(self) -> int:
+        def work(c: Connection) -> int:
+            row = c.execute(
+                "INSERT INTO counters VALUES ('transaction', 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value"
+            ).fetchone()
+            return int(row[0])
+
+        return await self._engine.write(work)
+
+    async def add_session(self, session: Session) -> Session:
+        def work(c: Connection) -> Session:
+            found = _one(
+                Session, c.execute("SELECT doc FROM sessions WHERE start_key = ?", (session.start_key,)).fetchone()
+            )
+            if found is None:
+                _put_session(c, session)
+            return found or session
+
+        return await self._engine.write(work)
+
+    async def save_session(self, session: Session) -> None:
+        await self._engine.write(lambda c: _put_session(c, session))
+
+    async def session(self, session_id: str) -> Session | None:
+        return await self._find(Session, "SELECT doc FROM sessions WHERE id = ?", session_id)
+
+    async def session_of(self, charger: str, transaction: str) -> Session | None:
+        return await self._find(
+            Session,
+            "SELECT doc FROM sessions WHERE charger = ? AND trans = ? ORDER BY id DESC LIMIT 1",
+            charger,
+            transaction,
+        )
+
+    async def session_started_by(self, start_key: str) -> Session | None:
+        return await self._find(Session, "SELECT doc FROM sessions WHERE start_key = ?", start_key)
+
+    async def sessions(
+        self, *, driver: str | None = None, charger: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Session]:
+        return await self._select(
+            Session,
+            "SELECT doc FROM sessions WHERE (?1 IS NULL OR driver = ?1) AND (?2 IS NULL OR charger = ?2)"
+            " AND (?3 IS NULL OR state = ?3) ORDER BY id DESC LIMIT ?4",
+            driver,
+            charger,
+            state,
+            limit,
+        )
+
+    # ---- commands and watches
+
+    async def add_command(self, command: Command) -> Command:
+        def work(c: Connection) -> Command:
+            row = c.execute("SELECT doc FROM commands WHERE key = ?", (command.idempotency_key,)).fetchone()
+            found = _one(Command, row)
+            if found is None:
+                _put_command(c, command)
+                return command
+            if found.body_hash != command.body_hash:
+                raise KeyReused(command.idempotency_key)
+            return found
+
+        return await self._engine.write(work)
+
+    async def save_command(self, command: Command) -> None:
+        await self._engine.write(lambda c: _put_command(c, command))
+
+    async def command(self, command_id: str) -> Command | None:
+        return await self._find(Command, "SELECT doc FROM commands WHERE id = ?", command_id)
+
+    async def unfinished_commands(self) -> list[Command]:
+        return await self._select(Command, "SELECT doc FROM commands WHERE finished = 0 ORDER BY id")
+
+    async def recent_commands(self, charger: str, driver: str | None, since: datetime) -> list[Command]:
+        return await self._select(
+            Command,
+            "SELECT doc FROM commands WHERE (charger = ?1 OR driver = ?2) AND created_at >= ?3 ORDER BY created_at, id",
+            charger,
+            driver,
+            _moment(since),
+        )
+
+    async def add_watch(self, watch: Watch) -> Watch:
+        def work(c: Connection) -> Watch:
+            row = c.execute("SELECT doc FROM watches WHERE key = ?", (watch.idempotency_key,)).fetchone()
+            found = _one(Watch, row)
+            if found is None:
+                _put_watch(c, watch)
+            return found or watch
+
+        return await self._engine.write(work)
+
+    async def save_watch(self, watch: Watch) -> None:
+        await self._engine.write(lambda c: _put_watch(c, watch))
+
+    async def waiting_watches(self) -> list[Watch]:
+        return await self._select(Watch, "SELECT doc FROM watches WHERE state = 'waiting' ORDER BY id")
+
+
+def _put_session(c: Connection, session: Session) -> None:
+    row = (session.id, session.charger, session.transaction, session.start_key, session.driver, session.state)
+    c.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _json(session)))
+
+
+def _put_command(c: Connection, command: Command) -> None:
+    row = (command.id, command.idempotency_key, command.charger, command.actor.driver, _moment(command.created_at))
+    c.execute("INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, command.finished, _json(command)))
+
+
+def _put_watch(c: Connection, watch: Watch) -> None:
+    row = (watch.id, watch.idempotency_key, watch.state, _json(watch))
+    c.execute("INSERT OR REPLACE INTO watches VALUES (?, ?, ?, ?)", row)

@@ -1,0 +1,64 @@
+"""OCPP 1.6J: the tables of what chargers call and what the bridge calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from ocpp_bridge.model import Session
+from ocpp_bridge.versions.base import Action, Handler, Payload, Request
+from ocpp_bridge.versions.schemas import schema
+from ocpp_bridge.versions.v16 import handlers as h
+
+
+def _action(handler: Handler, name: str, *needs: str) -> Action:
+    return Action(handler, schema("v16", name), schema("v16", f"{name}Response"), frozenset(needs))
+
+
+class V16:
+    subprotocol = "ocpp1.6"
+    wire: Literal["1.6", "2.0.1", "2.1"] = "1.6"
+    actions: Mapping[str, Action] = {
+        "Authorize": _action(h.authorize, "Authorize", "idTag"),
+        "BootNotification": _action(h.boot_notification, "BootNotification"),
+        "DataTransfer": _action(h.data_transfer, "DataTransfer"),
+        "DiagnosticsStatusNotification": _action(h.nothing_to_say, "DiagnosticsStatusNotification"),
+        "FirmwareStatusNotification": _action(h.nothing_to_say, "FirmwareStatusNotification"),
+        "Heartbeat": _action(h.heartbeat, "Heartbeat"),
+        "LogStatusNotification": _action(h.nothing_to_say, "LogStatusNotification"),
+        "MeterValues": _action(h.meter_values, "MeterValues", "connectorId", "meterValue"),
+        "SecurityEventNotification": _action(h.nothing_to_say, "SecurityEventNotification"),
+        "SignCertificate": _action(h.sign_certificate, "SignCertificate"),
+        "SignedFirmwareStatusNotification": _action(h.nothing_to_say, "SignedFirmwareStatusNotification"),
+        "StartTransaction": _action(h.start_transaction, "StartTransaction", "connectorId", "idTag", "meterStart"),
+        "StatusNotification": _action(h.status_notification, "StatusNotification", "connectorId", "status"),
+        "StopTransaction": _action(h.stop_transaction, "StopTransaction", "transactionId"),
+    }
+
+    def fatal_code(self, keyword: str) -> str:
+        """OCPP-J 1.6 table 7; a missing field makes a payload "incomplete", which is its ProtocolError."""
+        return {"required": "ProtocolError", "type": "TypeConstraintViolation"}.get(
+            keyword, "PropertyConstraintViolation"
+        )
+
+    def invalid_request(self, request: Request) -> str | None:
+        problems = schema("v16", request.action).problems(request.payload, 1)
+        return str(problems[0]) if problems else None
+
+    def invalid_answer(self, action: str, payload: Payload) -> str | None:
+        """Extra fields are forgiven; anything else could mean that the charger says something that is not known."""
+        problems = schema("v16", f"{action}Response").problems(payload)
+        return next((str(problem) for problem in problems if problem.keyword != "additionalProperties"), None)
+
+    def start(self, connector: int, token: str) -> Request:
+        """TC_010, TC_011_1. Always with the connector: a charger may refuse without one."""
+        return Request("RemoteStartTransaction", {"connectorId": connector, "idTag": token})
+
+    def stop(self, session: Session) -> Request:
+        """TC_012. Sessions on 1.6 have the number that the bridge gave them."""
+        return Request("RemoteStopTransaction", {"transactionId": int(session.transaction)})
+
+    def trigger_status(self, connector: int | None) -> Request:
+        """TC_054. Without a connector the charger reports all: some never answer for one."""
+        payload: Payload = {"requestedMessage": "StatusNotification"}
+        return Request("TriggerMessage", payload if connector is None else {**payload, "connectorId": connector})
