@@ -1,0 +1,126 @@
+"""What the bridge tells about chargers, tokens and commands, as playbooks see it, and what can go wrong on the way to it.
+
+Plain types without HTTP: `charging` fills them from the bridge's JSON, tests fill them by hand. Shapes: docs/contracts.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+
+class BridgeError(RuntimeError):
+    """Anything that went wrong between the action server and the bridge."""
+
+
+class BridgeAway(BridgeError):
+    """The bridge could not be reached, or answered 5xx, for as long as a turn can wait."""
+
+
+class BridgeRefused(BridgeError):
+    """The bridge answered 4xx: `slug` is the problem's type without its urn."""
+
+    def __init__(self, status: int, slug: str, detail: str) -> None:
+        super().__init__(f"{status} {slug}: {detail}")
+        self.status = status
+        self.slug = slug
+
+
+class BridgeAnswerInvalid(BridgeError):
+    """The bridge answered what its contract does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    id: str
+    driver: str | None
+    state: str  # active | ended
+    energy_wh: float | None
+    power_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    connector: int
+    plug: str | None
+    status: str | None  # one of OCPP 1.6's nine, None while unknown
+    error_code: str | None
+    session: Session | None
+
+
+@dataclass(frozen=True, slots=True)
+class Charger:
+    id: str
+    label: str
+    site: str
+    connected: bool
+    since: datetime | None  # when the connection got the state it has
+    boot: str | None
+    status: str | None  # of the charger as a whole
+    error_code: str | None
+    connectors: tuple[Connector, ...]
+
+    def connector(self, number: int | None) -> Connector | None:
+        return next((one for one in self.connectors if one.connector == number), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    id: str
+    last4: str
+    status: str
+    guest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    id: str
+    action: str
+    charger: str
+    connector: int | None
+    state: str
+    outcome: str | None
+    finished: bool
+    refused_rule: str | None
+    session: str | None
+    effect_status: str | None
+    energy_wh: float | None
+    idempotency_key: str
+    reason: str | None
+    actor: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """On whose behalf a command is sent."""
+
+    driver: str
+    tier: int
+    conversation: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"driver": self.driver, "tier": self.tier, "conversation": self.conversation}
+
+
+class Chargers(Protocol):
+    """The port to the bridge. Every call may raise BridgeError; each is safe to repeat."""
+
+    async def find_chargers(self, code: str) -> list[Charger]: ...
+
+    async def charger(self, charger_id: str) -> Charger: ...
+
+    async def refreshed(self, charger_id: str, connector: int | None, max_age_s: float = 60.0) -> Charger: ...
+
+    async def tokens(self, driver: str) -> list[Token]: ...
+
+    async def guest_token(self, driver: str) -> Token: ...
+
+    async def start(
+        self, charger_id: str, connector: int, token: str, *, actor: Actor, reason: str, key: str, wait_s: float
+    ) -> Command: ...
+
+    async def command(self, command_id: str, wait_s: float = 0) -> Command: ...
+
+    async def watch(self, command_id: str, data: Mapping[str, Any], key: str) -> str: ...

@@ -1,0 +1,1 @@
+"""Thin Rasa actions: read the tracker, run a playbook, say its steps."""

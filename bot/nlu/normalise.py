@@ -1,0 +1,140 @@
+"""What a driver's short message means letter by letter: lower case, plain apostrophes, abbreviations written out, numbers made alike.
+
+Pure; the tokenizer keeps where each word stood in the message as typed, so entities still point at the driver's own text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, NamedTuple
+
+# Abbreviations of text messages. Only those with one meaning on a support line.
+WRITTEN_OUT = {
+    "u": "you",
+    "ur": "your",
+    "r": "are",
+    "y": "why",
+    "k": "ok",
+    "kk": "ok",
+    "okay": "ok",
+    "pls": "please",
+    "plz": "please",
+    "plss": "please",
+    "thx": "thanks",
+    "thnx": "thanks",
+    "tx": "thanks",
+    "ty": "thank you",
+    "tysm": "thank you so much",
+    "rn": "right now",
+    "asap": "as soon as possible",
+    "idk": "i do not know",
+    "dunno": "do not know",
+    "cuz": "because",
+    "bc": "because",
+    "w": "with",
+    "w/": "with",
+    "w/o": "without",
+    "b4": "before",
+    "2nd": "second",
+    "1st": "first",
+    "ppl": "people",
+    "msg": "message",
+    "txt": "text",
+    "yea": "yes",
+    "yeah": "yes",
+    "yep": "yes",
+    "yup": "yes",
+    "ya": "yes",
+    "nope": "no",
+    "nah": "no",
+    "naw": "no",
+    "gonna": "going to",
+    "wanna": "want to",
+    "gotta": "have to",
+    "cant": "can not",
+    "can't": "can not",
+    "cannot": "can not",
+    "wont": "will not",
+    "won't": "will not",
+    "dont": "do not",
+    "don't": "do not",
+    "doesnt": "does not",
+    "doesn't": "does not",
+    "didnt": "did not",
+    "didn't": "did not",
+    "isnt": "is not",
+    "isn't": "is not",
+    "aint": "is not",
+    "ain't": "is not",
+    "wasnt": "was not",
+    "wasn't": "was not",
+    "havent": "have not",
+    "haven't": "have not",
+    "hasnt": "has not",
+    "hasn't": "has not",
+    "im": "i am",
+    "i'm": "i am",
+    "ive": "i have",
+    "i've": "i have",
+    "its": "it is",
+    "it's": "it is",
+    "thats": "that is",
+    "that's": "that is",
+    "whats": "what is",
+    "what's": "what is",
+    "theres": "there is",
+    "there's": "there is",
+    "lemme": "let me",
+    "gimme": "give me",
+    "sry": "sorry",
+    "srry": "sorry",
+    "prob": "problem",
+    "probs": "problems",
+    "evse": "charger",
+    "chargr": "charger",
+    "chrger": "charger",
+    "charher": "charger",
+    "chager": "charger",
+    "chargin": "charging",
+    "chargng": "charging",
+    "nuthin": "nothing",
+    "nothin": "nothing",
+    "wrking": "working",
+    "workin": "working",
+    "strt": "start",
+    "conector": "connector",
+    "pluged": "plugged",
+    "pluggd": "plugged",
+}
+
+_WORD = re.compile(r"[^\W_]+(?:['’/-][^\W_]+)*|[^\w\s]+", re.UNICODE)
+# A charger's number differs with every message; one stand-in lets all of them count as the same word.
+_NUMBER_LIKE = re.compile(r"(?:[a-z]{1,3}-?)?[0-9oil]*[0-9]{2,}[0-9oil]*")
+NUMBER_WORD = "1234"
+
+
+class Word(NamedTuple):
+    text: str  # normalised
+    start: int  # where it stood in the message as typed
+    end: int
+
+
+def words_of(message: str) -> Iterator[Word]:
+    """The words of `message`, normalised; punctuation is left out except where a message has nothing else."""
+    only_marks = True
+    marks = []
+    for found in _WORD.finditer(message):
+        raw = found.group().lower().replace("’", "'")
+        if not raw[0].isalnum():
+            marks.append(Word(raw, found.start(), found.end()))
+            continue
+        only_marks = False
+        text = NUMBER_WORD if _NUMBER_LIKE.fullmatch(raw) else WRITTEN_OUT.get(raw, _shortened(raw))
+        yield Word(text, found.start(), found.end())
+    if only_marks:
+        yield from marks
+
+
+def _shortened(word: str) -> str:
+    """Letters repeated for stress ("pleeease", "noooo") are cut to two at most."""
+    return re.sub(r"([^\W\d])\1{2,}", r"\1\1", word)
