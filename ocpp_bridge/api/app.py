@@ -47,6 +47,7 @@ def make_app(services: Services, ready: Callable[[], Awaitable[str | None]]) -> 
     app: App = Sanic(f"ocpp_bridge_{secrets.token_hex(4)}", configure_logging=False)
     app.config.REQUEST_MAX_SIZE = 32 * 1024 * 1024  # an import of a whole network; other routes take 64 KiB
     app.config.MOTD = False
+    app.config.TOUCHUP = False  # it rewrites Sanic's own code, which works for one app in a process only
     install_problem_details(app)
     add_health(app, ready)
     document = yaml.safe_load(files("ocpp_bridge.api").joinpath("openapi.yaml").read_text(encoding="utf-8"))

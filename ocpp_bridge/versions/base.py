@@ -80,6 +80,7 @@ FATAL_KEYWORDS = frozenset({"required", "type", "enum"})
 def fatal(action: Action, problems: list[Problem]) -> Problem | None:
     """The first problem that makes the call unusable: a needed field that is missing, of a wrong type or not in its list."""
     for problem in problems:
-        if problem.keyword in FATAL_KEYWORDS and (problem.field in action.needs or not problem.field):
+        # Only the field itself: handlers pass over what they cannot read inside of one.
+        if problem.keyword in FATAL_KEYWORDS and problem.path == problem.field in {*action.needs, ""}:
             return problem
     return None

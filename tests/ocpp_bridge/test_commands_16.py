@@ -1,0 +1,251 @@
+"""Start and stop on OCPP 1.6: what the charger answered is one thing, what was then seen is the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.ocpp_bridge.conftest import Running
+
+ACCEPTED = {"status": "Accepted"}
+
+
+async def test_tc_010_remote_start_is_verified_by_transaction_and_charging(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        command = asyncio.create_task(quick.start())
+        request = await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        assert request == {"connectorId": 1, "idTag": "TAGADA"}
+        await charger.start("TAGADA")
+        await charger.status("Charging")
+        done = await command
+    assert (done["state"], done["outcome"], done["answer"]) == ("verified", "verified", "Accepted")
+    assert done["session"].startswith("ses_")
+    assert done["effect"]["status"] == "Charging"
+
+
+async def test_rising_energy_verifies_where_charging_is_never_reported(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        command = asyncio.create_task(quick.start())
+        await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        transaction = (await charger.start("TAGADA", meter=100))["transactionId"]
+        await charger.meter(transaction, 112)
+        done = await command
+    assert done["state"] == "verified"
+    assert done["effect"]["energy_wh"] == 12
+
+
+async def test_tc_011_2_accepted_and_then_nothing_is_not_a_start(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        command = asyncio.create_task(quick.start())
+        await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        await charger.status("Charging")  # a lie: there is no transaction
+        done = await command
+    assert (done["state"], done["outcome"]) == ("not_verified", "accepted_no_effect")
+
+
+async def test_another_drivers_transaction_is_not_this_commands_effect(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        command = asyncio.create_task(quick.start())
+        await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        await charger.start("TAGBEN")
+        await charger.status("Charging")
+        done = await command
+    assert (done["state"], done["outcome"]) == ("not_verified", "accepted_no_effect")
+
+
+async def test_a_transaction_without_current_is_a_car_that_does_not_draw(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        command = asyncio.create_task(quick.start())
+        await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        await charger.start("TAGADA")
+        await charger.status("SuspendedEV")
+        done = await command
+    assert (done["state"], done["outcome"]) == ("not_verified", "car_not_drawing")
+    assert done["session"]
+
+
+async def test_six_ends_of_a_call_are_six_outcomes(quick: Running) -> None:
+    seen = []
+    for number, answer in enumerate(
+        (
+            [3, {"status": "Rejected"}],
+            [4, "NotSupported", "", {}],
+            [4, "InternalError", "oh", {}],
+            [3, {"status": "Perhaps"}],
+            None,
+            "close",
+        )
+    ):
+        async with quick.charger() as charger:
+            await charger.boot()
+            command = asyncio.create_task(_operator_start(quick, f"k{number}"))
+            frame = await charger.take("RemoteStartTransaction")
+            if answer == "close":
+                await charger.socket.close()
+            elif isinstance(answer, list):
+                await charger.raw([answer[0], frame[1], *answer[1:]])
+            done = await command
+            seen.append((done["state"], done["outcome"]))
+    assert seen == [
+        ("rejected", "rejected"),
+        ("rejected", "not_supported"),
+        ("rejected", "call_error"),
+        ("not_verified", "invalid_answer"),
+        ("timed_out", "timed_out"),
+        ("disconnected", "disconnected"),
+    ]
+
+
+async def _operator_start(running: Running, key: str) -> dict[str, Any]:
+    body = {
+        "action": "start",
+        "connector": 1,
+        "token": "TAGADA",
+        "actor": {"tier": 4},
+        "idempotency_key": key,
+        "wait_s": 5,
+    }
+    found: dict[str, Any] = (await running.operator.post("/v1/chargers/CL-1042/commands", json=body)).json()
+    return found
+
+
+async def test_a_charger_that_is_not_connected_is_reported_so_and_nothing_is_sent(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+    done = await quick.start()
+    assert (done["state"], done["outcome"], done["sent_at"]) == ("disconnected", "disconnected", None)
+
+
+async def test_a_lost_answer_does_not_hide_a_start_that_was_seen(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        command = asyncio.create_task(quick.start())
+        await charger.take("RemoteStartTransaction")  # never answered
+        await charger.start("TAGADA")
+        await charger.status("Charging")
+        done = await command
+    assert done["state"] == "verified"
+
+
+async def test_the_same_key_is_the_same_command_and_is_sent_once(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        both = asyncio.gather(quick.start("same"), quick.start("same"))
+        await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        await charger.start("TAGADA")
+        await charger.status("Charging")
+        first, second = await both
+        assert first["id"] == second["id"]
+        await charger.no_request()
+    body = {
+        "action": "start",
+        "connector": 2,
+        "token": "TAGADA",
+        "actor": {"driver": "drv-ada", "tier": 1},
+        "idempotency_key": "same",
+    }
+    response = await quick.api.post("/v1/chargers/CL-1042/commands", json=body)
+    assert response.status_code == 409
+    assert response.json()["type"] == "urn:chargeline:key-reused"
+
+
+async def test_tc_012_remote_stop_is_verified_by_the_end_of_that_transaction(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        transaction = (await charger.start("TAGADA"))["transactionId"]
+        await charger.status("Charging")
+        session = (await quick.connector())["session"]["id"]
+        command = asyncio.create_task(quick.command("stop", "s1", session=session))
+        assert await charger.expect_request("RemoteStopTransaction", ACCEPTED) == {"transactionId": transaction}
+        await charger.send(
+            "StopTransaction",
+            transactionId=transaction,
+            meterStop=1500,
+            timestamp="2026-01-01T13:00:00Z",
+            reason="Remote",
+        )
+        done = await command
+        assert (done["state"], done["session"], done["connector"]) == ("verified", session, 1)
+        again = await quick.command("stop", "s2", session=session)
+        assert again["state"] == "verified"
+        await charger.no_request()
+
+
+async def test_a_stop_without_the_end_of_the_transaction_is_not_done(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        await charger.start("TAGADA")
+        session = (await quick.connector())["session"]["id"]
+        command = asyncio.create_task(quick.command("stop", "s1", session=session))
+        await charger.expect_request("RemoteStopTransaction", ACCEPTED)
+        done = await command
+    assert (done["state"], done["outcome"]) == ("not_verified", "accepted_no_effect")
+
+
+@pytest.mark.parametrize(
+    ("status", "rule"),
+    [(status, "no-start-on-trouble") for status in ("Faulted", "Unavailable", "Reserved", "Finishing", "Charging")],
+)
+async def test_no_start_on_trouble(quick: Running, status: str, rule: str) -> None:
+    async with quick.charger() as charger:
+        await charger.boot(status)
+        done = await quick.start()
+        assert (done["state"], done["refused"]["rule"]) == ("refused", rule)
+        await charger.no_request()
+
+
+async def test_nobody_stops_somebody_elses_session_whatever_they_say(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        await charger.start("TAGBEN")
+        session = (await quick.connector())["session"]["id"]
+        for number, tier in enumerate((0, 1, 2, 3)):
+            actor = {"driver": "drv-ada", "tier": tier}
+            done = await quick.command("stop", f"s{number}", session=session, actor=actor, reason="it is my car")
+            assert done["refused"]["rule"] == "own-session-only"
+        done = await quick.command("stop", "s9", session=session, actor={"driver": "drv-ben", "tier": 99})
+        assert done["refused"]["rule"] == "unknown-tier"
+        await charger.no_request()
+
+
+@pytest.mark.parametrize(
+    ("token", "rule"),
+    [
+        ("TAGBAD", "no-free-energy"),
+        ("TAGOLD", "no-free-energy"),
+        ("NOBODY", "no-free-energy"),
+        ("TAGBEN", "own-session-only"),
+    ],
+)
+async def test_only_an_accepted_token_of_the_driver_starts(quick: Running, token: str, rule: str) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        done = await quick.start(token=token)
+        assert done["refused"]["rule"] == rule
+        await charger.no_request()
+
+
+async def test_guests_charge_only_where_the_operator_switched_it_on(launch: Any) -> None:
+    off: Running = await launch()
+    response = await off.api.post("/v1/guest-tokens", json={"driver": "guest:web_1"})
+    assert (response.status_code, response.json()["type"]) == (403, "urn:chargeline:no-free-energy")
+    await off.bridge.stop()
+    on: Running = await launch(guest_starts=True)
+    token, again = [(await on.api.post("/v1/guest-tokens", json={"driver": "guest:web_1"})).json() for _ in range(2)]
+    assert token == again
+    assert token["guest"]
+    async with on.charger() as charger:
+        await charger.boot()
+        actor = {"driver": "guest:web_1", "tier": 0}
+        command = asyncio.create_task(on.start(token=token["id"], actor=actor))
+        await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        await charger.start(token["id"])
+        await charger.status("Charging")
+        assert (await command)["state"] == "verified"
