@@ -12,6 +12,7 @@ import getpass
 import re
 import secrets
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -23,7 +24,6 @@ from bot.render.terminal import lines
 from chargeline.settings import Settings, SettingsError
 
 _RETRY_S = 1.0
-_STDIN_LIMIT = 65536
 
 
 class Unreachable(Exception):
@@ -126,7 +126,8 @@ class Chat:
         while True:
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), self._quiet_s)
+                async with asyncio.timeout(self._quiet_s):
+                    await self._news.wait()
             except TimeoutError:
                 if not self._working:
                     return
@@ -140,10 +141,18 @@ def _why(answer: httpx.Response) -> str:
 
 
 async def _stdin_lines() -> AsyncIterator[str]:
-    reader = asyncio.StreamReader(limit=_STDIN_LIMIT)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        yield line.decode("utf-8", "replace").strip()
+    """Lines of standard input, whatever it is: a thread reads, since a file cannot be waited for by the loop."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(queue.put_nowait, line.strip())
+        loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    threading.Thread(target=read, daemon=True, name="stdin").start()
+    while (line := await queue.get()) is not None:
+        yield line
 
 
 async def _check(http: httpx.AsyncClient, url: str) -> None:
@@ -170,7 +179,8 @@ async def run(url: str, key: str, name: str, hint: dict[str, Any], *, interactiv
         chat = Chat(http, name, hint, interactive=interactive, quiet_s=quiet_s)
         following = asyncio.create_task(chat.follow())
         try:
-            await asyncio.wait_for(chat.history_read.wait(), 15)
+            async with asyncio.timeout(15):
+                await chat.history_read.wait()
             if interactive:
                 print("you> ", end="", flush=True)
             async for line in _stdin_lines():

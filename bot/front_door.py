@@ -172,6 +172,7 @@ def _app(
     app.config.REQUEST_MAX_SIZE = _MAX_REQUEST
     app.config.FALLBACK_ERROR_FORMAT = "json"
     app.config.MOTD = False
+    app.config.TOUCHUP = False  # it rewrites Sanic's own code once a process, so a second app (tests) would not start
     install_problem_details(app)
 
     key = settings.web_session_key.encode()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 
 import structlog
 
@@ -44,11 +45,11 @@ class Lanes:
             while True:
                 self._wake.clear()
                 await self._start_lanes()
-                try:
-                    # Also looked at without a wake: another front door may have stored work.
-                    await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_S)
-                except TimeoutError:
-                    continue
+                # Also looked at without a wake: another front door may have stored work. Not wait_for, which in Python
+                # 3.11 drops a cancellation that comes together with the wake.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN_S):
+                        await self._wake.wait()
         finally:
             lanes = list(self._busy.values())
             for lane in lanes:

@@ -63,7 +63,8 @@ async def send_events(request: Request, conversation_id: str, store: BotStore, f
                 await response.send(event("state", state))
                 told = state
             try:
-                await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await changed.wait()
             except TimeoutError:
                 await response.send(b": alive\n\n")
         await response.eof()
