@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 MAX_FRAME = 256 * 1024  # bytes; longer ones close the connection with 1009
 PING_S = 30.0  # a charger that misses one is offline within a minute
 OPEN_TIMEOUT_S = 15.0
+CLOSE_TIMEOUT_S = 2.0  # a peer that is gone must not hold up the bridge's own end
 REPLACED = 4001  # close code towards a connection that a newer one of the same charger replaces
 
 
@@ -58,6 +59,7 @@ class ChargerServer:
             open_timeout=OPEN_TIMEOUT_S,
             ping_interval=PING_S,
             ping_timeout=PING_S,
+            close_timeout=CLOSE_TIMEOUT_S,
             max_size=MAX_FRAME,
             max_queue=16,
             server_header=None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from types import TracebackType
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 PATIENCE_S = 5.0
 
@@ -46,17 +48,21 @@ class ScriptedCharger:
         await self._reader
 
     async def _read(self) -> None:
-        async for text in self.socket:
-            frame = json.loads(text)
-            if frame[0] == 2:
-                self._requests.put_nowait(frame)
-            elif (future := self._answers.pop(frame[1], None)) is not None:
-                if frame[0] == 3:
-                    future.set_result(frame[2])
-                else:
-                    future.set_exception(CallErrorAnswer(frame[2], frame[3]))
+        with contextlib.suppress(ConnectionClosed):  # the bridge was killed: a test's own doing
+            async for text in self.socket:
+                self._sort(text)
+
+    def _sort(self, text: str | bytes) -> None:
+        frame = json.loads(text)
+        if frame[0] == 2:
+            self._requests.put_nowait(frame)
+        elif (future := self._answers.pop(frame[1], None)) is not None:
+            if frame[0] == 3:
+                future.set_result(frame[2])
             else:
-                self.stray.put_nowait(frame)
+                future.set_exception(CallErrorAnswer(frame[2], frame[3]))
+        else:
+            self.stray.put_nowait(frame)
 
     async def send(self, action: str, **payload: Any) -> dict[str, Any]:
         """Makes a call; the answer's payload, or CallErrorAnswer."""

@@ -1,0 +1,157 @@
+"""`kill -9` of the real process: commands under way get an honest end, and no session is lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.ocpp_bridge.conftest import NETWORK
+from tests.ocpp_bridge.scripted import ScriptedCharger
+
+ACCEPTED = {"status": "Accepted"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Process:
+    def __init__(self, folder: Path) -> None:
+        self.ocpp_port, self.api_port = _free_port(), _free_port()
+        network = folder / "network.json"
+        network.write_text(json.dumps(NETWORK))
+        self._env = {
+            **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
+            "VAR_DIR": str(folder),
+            "OCPP_PORT": str(self.ocpp_port),
+            "BRIDGE_PORT": str(self.api_port),
+            "BRIDGE_DRIVER_KEY": "key-driver",
+            "CHARGERS_FILE": str(network),
+            "BOT_URL": "http://127.0.0.1:9",
+        }
+        self.api = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.api_port}", headers={"Authorization": "Bearer key-driver"}, timeout=30
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        self._process = subprocess.Popen([sys.executable, "-m", "ocpp_bridge"], env=self._env)
+        for _ in range(200):
+            try:
+                if (await self.api.get("/readyz")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                assert self._process.poll() is None, "the bridge ended"
+            await asyncio.sleep(0.05)
+        raise AssertionError("the bridge did not become ready")
+
+    async def end(self, number: int) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return await asyncio.to_thread(self._process.wait, 10)
+
+    def charger(self) -> ScriptedCharger:
+        return ScriptedCharger(f"ws://127.0.0.1:{self.ocpp_port}/ocpp/CL-1042")
+
+    async def start_command(self, key: str, wait_s: float = 0) -> dict[str, Any]:
+        body = {
+            "action": "start",
+            "connector": 1,
+            "token": "TAGADA",
+            "actor": {"driver": "drv-ada", "tier": 1},
+            "idempotency_key": key,
+            "wait_s": wait_s,
+        }
+        found: dict[str, Any] = (await self.api.post("/v1/chargers/CL-1042/commands", json=body)).json()
+        return found
+
+    async def command(self, command_id: str, wait_s: float = 0) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.api.get(f"/v1/commands/{command_id}?wait_s={wait_s}")).json()
+        return found
+
+
+@pytest.fixture
+async def process(tmp_path: Path) -> AsyncIterator[Process]:
+    found = Process(tmp_path)
+    await found.start()
+    yield found
+    await found.api.aclose()
+    if found._process is not None and found._process.poll() is None:
+        await found.end(signal.SIGKILL)
+
+
+async def test_the_effect_is_seen_after_the_bridge_was_killed_between_answer_and_effect(process: Process) -> None:
+    async with process.charger() as charger:
+        await charger.boot()
+        command = await process.start_command("k1")
+        await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        while (await process.command(command["id"]))["state"] != "answered":
+            await asyncio.sleep(0.01)
+        await process.end(signal.SIGKILL)
+    await process.start()
+    assert (await process.command(command["id"]))["state"] == "answered"
+    async with process.charger() as charger:
+        await charger.start("TAGADA")
+        await charger.status("Charging")
+        done = await process.command(command["id"], wait_s=5)
+        assert (done["state"], done["outcome"]) == ("verified", "verified")
+        assert (await process.start_command("k1"))["id"] == command["id"]
+        await charger.no_request()
+
+
+async def test_a_command_whose_answer_was_lost_with_the_bridge_is_still_watched(process: Process) -> None:
+    async with process.charger() as charger:
+        await charger.boot()
+        command = await process.start_command("k1")
+        await charger.take("RemoteStartTransaction")
+        await process.end(signal.SIGKILL)
+    await process.start()
+    assert (await process.command(command["id"]))["state"] == "sent"
+    async with process.charger() as charger:
+        await charger.start("TAGADA")
+        await charger.status("Charging")
+        assert (await process.command(command["id"], wait_s=5))["state"] == "verified"
+
+
+async def test_no_session_is_lost_or_doubled_by_a_kill(process: Process) -> None:
+    async with process.charger() as charger:
+        await charger.boot()
+        transaction = (await charger.start("TAGADA", meter=0))["transactionId"]
+        await process.end(signal.SIGKILL)
+    await process.start()
+    async with process.charger() as charger:
+        assert (await charger.start("TAGADA", meter=0))["transactionId"] == transaction
+        shown = (await process.api.get("/v1/chargers/CL-1042")).json()
+        assert shown["connectors"][0]["session"]["transaction"] == str(transaction)
+        await charger.send(
+            "StopTransaction", transactionId=transaction, meterStop=5000, timestamp="2026-01-01T13:00:00Z"
+        )
+    sessions = (await process.api.get("/v1/sessions?charger=CL-1042")).json()["sessions"]
+    assert [(s["state"], s["energy_wh"]) for s in sessions] == [("ended", 5000)]
+
+
+async def test_sigterm_ends_it_cleanly_and_a_taken_port_is_one_line(process: Process) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "ocpp_bridge"], env=process._env, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert second.returncode == 1
+    [line] = second.stderr.strip().splitlines()
+    assert str(process.ocpp_port) in line
+    assert "OCPP_PORT" in line
+    async with process.charger() as charger:
+        await charger.boot()
+        assert await process.end(signal.SIGTERM) == 0

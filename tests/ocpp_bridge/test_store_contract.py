@@ -1,0 +1,216 @@
+"""What every store promises, run on each: SQLite always, MongoDB's wire protocol where its environment is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargeline.mongo import Database
+from ocpp_bridge.model import (
+    Actor,
+    Attempt,
+    Boot,
+    Charger,
+    Command,
+    Connector,
+    Deviation,
+    Session,
+    Site,
+    Status,
+    Token,
+    Watch,
+)
+from ocpp_bridge.store import BridgeStore, KeyReused, Telemetry
+from ocpp_bridge.store.mongo import MongoStore
+from ocpp_bridge.store.sqlite import SqliteStore
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+
+
+@pytest.fixture
+async def sqlite_store(tmp_path: Path) -> AsyncIterator[BridgeStore]:
+    store = SqliteStore(tmp_path / "bridge.sqlite3")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def mongo_store(mongo_database: Database) -> BridgeStore:
+    store = MongoStore(mongo_database)
+    await store.open()
+    return store
+
+
+def session(number: int = 1, **changes: Any) -> Session:
+    base = Session(
+        id=f"ses_{number}",
+        charger="CL-1",
+        connector=1,
+        token="TAG",
+        driver="drv-ada",
+        transaction=str(number),
+        start_key=f"CL-1:{number}",
+        authorization="Accepted",
+        opened_at=NOW,
+        started_at=NOW,
+        meter_start_wh=0.0,
+    )
+    return replace(base, **changes)
+
+
+def command(number: int = 1, **changes: Any) -> Command:
+    base = Command(
+        id=f"cmd_{number}",
+        action="start",
+        charger="CL-1",
+        connector=1,
+        token="TAG",
+        session=None,
+        reason="r",
+        actor=Actor("drv-ada", 1, "sms_1"),
+        idempotency_key=f"key-{number}",
+        body_hash="h",
+        created_at=NOW + timedelta(seconds=number),
+    )
+    return replace(base, **changes)
+
+
+class Contract:
+    @pytest.fixture
+    def store(self) -> BridgeStore:
+        raise NotImplementedError
+
+    async def test_the_network_comes_back_as_it_was_put(self, store: BridgeStore) -> None:
+        site = Site("s", "Site", 45.5, -75.5, {"city": "Ottawa"})
+        charger = Charger("CL-1", "1", "s", (Connector(1, 1, "J1772", 7.2, True),), "hash")
+        token = Token("TAG", "drv-ada", expires_at=NOW)
+        await store.put_sites([site])
+        await store.put_chargers([charger])
+        await store.put_tokens([token, Token("OTHER", "drv-ben")])
+        assert await store.sites() == [site]
+        assert await store.chargers() == [charger]
+        assert await store.token("TAG") == token
+        assert await store.tokens_of("drv-ada") == [token]
+        assert await store.token("nobody") is None
+
+    async def test_a_charger_keeps_its_password_when_it_is_put_without_one(self, store: BridgeStore) -> None:
+        await store.put_chargers([Charger("CL-1", "1", "s", password_hash="hash")])
+        await store.put_chargers([Charger("CL-1", "one", "s")])
+        [charger] = await store.chargers()
+        assert (charger.label, charger.password_hash) == ("one", "hash")
+        await store.put_chargers([Charger("CL-1", "one", "s", password_hash="new")])
+        assert (await store.chargers())[0].password_hash == "new"
+
+    async def test_telemetry_keeps_the_newest_and_counts_deviations(self, store: BridgeStore) -> None:
+        await store.add_session(session())
+        batch = Telemetry()
+        batch.boots["CL-1"] = Boot("CL-1", "Accepted", NOW, "Acme")
+        batch.statuses["CL-1", 1] = Status("CL-1", 1, "Charging", NOW)
+        batch.meters["ses_1"] = session(meter_wh=500.0)
+        batch.attempts = [Attempt("CL-1", "TAG", answer, NOW, "Authorize") for answer in ("Invalid", "Accepted")]
+        batch.deviations["CL-1", "schema", "Boot", "x"] = Deviation("CL-1", "schema", "Boot", "x", NOW, count=2)
+        await store.save_telemetry(batch)
+        again = Telemetry()
+        again.statuses["CL-1", 1] = Status("CL-1", 1, "Available", NOW)
+        again.deviations["CL-1", "schema", "Boot", "x"] = Deviation("CL-1", "schema", "Boot", "x", NOW, count=3)
+        await store.save_telemetry(again)
+        assert await store.boots() == [batch.boots["CL-1"]]
+        assert [status.status for status in await store.statuses()] == ["Available"]
+        assert [attempt.answer for attempt in await store.attempts("CL-1")] == ["Accepted", "Invalid"]
+        assert [deviation.count for deviation in await store.deviations("CL-1")] == [5]
+        found = await store.session("ses_1")
+        assert found is not None
+        assert found.meter_wh == 500.0
+
+    async def test_a_late_meter_value_does_not_reopen_an_ended_session(self, store: BridgeStore) -> None:
+        await store.add_session(session())
+        await store.save_session(session(state="ended", ended_at=NOW, stop_reason="Local"))
+        batch = Telemetry()
+        batch.meters["ses_1"] = session(meter_wh=500.0)
+        await store.save_telemetry(batch)
+        found = await store.session("ses_1")
+        assert found is not None
+        assert found.state == "ended"
+
+    async def test_transaction_numbers_are_given_once(self, store: BridgeStore) -> None:
+        numbers = await asyncio.gather(*(store.next_transaction() for _ in range(20)))
+        assert sorted(numbers) == list(range(1, 21))
+
+    async def test_a_start_key_is_one_session(self, store: BridgeStore) -> None:
+        assert await store.add_session(session(1)) == session(1)
+        assert await store.add_session(session(2, start_key="CL-1:1")) == session(1)
+        assert await store.session_started_by("CL-1:1") == session(1)
+        assert len(await store.sessions()) == 1
+
+    async def test_sessions_are_found_by_what_is_asked_newest_first(self, store: BridgeStore) -> None:
+        await store.add_session(session(1, state="ended"))
+        await store.add_session(session(2, driver="drv-ben"))
+        await store.add_session(session(3, charger="CL-2"))
+        assert [s.id for s in await store.sessions()] == ["ses_3", "ses_2", "ses_1"]
+        assert [s.id for s in await store.sessions(driver="drv-ada")] == ["ses_3", "ses_1"]
+        assert [s.id for s in await store.sessions(charger="CL-1", state="active")] == ["ses_2"]
+        assert [s.id for s in await store.sessions(limit=1)] == ["ses_3"]
+        assert await store.session_of("CL-1", "2") == session(2, driver="drv-ben")
+        assert await store.session_of("CL-2", "2") is None
+
+    async def test_a_key_is_one_command_and_another_body_is_refused(self, store: BridgeStore) -> None:
+        first = command()
+        assert await store.add_command(first) == first
+        assert await store.add_command(command(2, idempotency_key="key-1")) == first
+        with pytest.raises(KeyReused):
+            await store.add_command(command(3, idempotency_key="key-1", body_hash="other"))
+
+    async def test_racing_adds_of_one_key_keep_one_command(self, store: BridgeStore) -> None:
+        kept = await asyncio.gather(*(store.add_command(command(n, idempotency_key="same")) for n in range(8)))
+        assert len({found.id for found in kept}) == 1
+
+    async def test_commands_are_found_unfinished_and_recent(self, store: BridgeStore) -> None:
+        for number, changes in enumerate(({}, {"state": "sent"}, {"charger": "CL-2"}, {"actor": Actor("drv-ben", 1)})):
+            await store.add_command(command(number, **changes))  # type: ignore[arg-type]
+        done = command(0, state="refused", refused={"rule": "once", "why": "w"}, finished_at=NOW, decision={"a": [1]})
+        await store.save_command(done)
+        assert await store.command("cmd_0") == done
+        assert [c.id for c in await store.unfinished_commands()] == ["cmd_1", "cmd_2", "cmd_3"]
+        recent = await store.recent_commands("CL-1", "drv-ada", NOW + timedelta(seconds=1))
+        assert [c.id for c in recent] == ["cmd_1", "cmd_2", "cmd_3"]
+        assert [c.id for c in await store.recent_commands("CL-2", None, NOW)] == ["cmd_2"]
+
+    async def test_a_watch_waits_until_it_is_delivered(self, store: BridgeStore) -> None:
+        first = Watch("wat_1", "evt_1", "cmd_1", {"conversation": "sms_1"}, NOW, "key")
+        assert await store.add_watch(first) == first
+        assert await store.add_watch(replace(first, id="wat_2", event="evt_2")) == first
+        without_key = Watch("wat_3", "evt_3", "cmd_1", {}, NOW)
+        assert await store.add_watch(without_key) == without_key
+        assert await store.add_watch(replace(without_key, id="wat_4")) == replace(without_key, id="wat_4")
+        await store.save_watch(replace(first, state="delivered"))
+        assert [watch.id for watch in await store.waiting_watches()] == ["wat_3", "wat_4"]
+
+
+class TestSqlite(Contract):
+    @pytest.fixture
+    def store(self, sqlite_store: BridgeStore) -> BridgeStore:
+        return sqlite_store
+
+
+class TestMongo(Contract):
+    @pytest.fixture
+    def store(self, mongo_store: BridgeStore) -> BridgeStore:
+        return mongo_store
+
+
+async def test_sqlite_comes_back_after_it_was_closed(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path / "bridge.sqlite3")
+    await first.open()
+    await first.add_session(session())
+    await first.close()
+    second = SqliteStore(tmp_path / "bridge.sqlite3")
+    await second.open()
+    assert await second.sessions() == [session()]
+    await second.close()
