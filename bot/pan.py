@@ -11,10 +11,10 @@ import re
 MIN_DIGITS = 13
 MAX_DIGITS = 19
 
-# Digits of any script with at most three separators between two of them: blanks of every kind, invisible characters,
+# Digits of any script with at most eight separators between two of them: blanks of every kind, invisible characters,
 # dashes, dots, commas, slashes, underscores, asterisks.
 _SEPARATOR = r"[\s.,_/*·•\-\u2010-\u2015\u2212\u00ad\u200b-\u200f\u2060\ufeff]"
-_RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{{MIN_DIGITS - 1},}}")
+_RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,8}}\d){{{MIN_DIGITS - 1},}}")
 # How often the second digit of a doubled pair counts: Luhn's 2d, less 9 where that has two digits.
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 

@@ -38,7 +38,7 @@ def cards(draw: st.DrawFn) -> tuple[str, str]:
 def card_numbers_in(text: str) -> list[str]:
     """Written apart from the guard: every Luhn-valid stretch of digits, separators looked through."""
     found = []
-    for run in re.findall(r"\d[\d .,\-\u00a0\u2013\u200b\n]*", text):
+    for run in re.findall(r"\d(?:[ .,\-\u00a0\u2013\u200b\n]{0,8}\d)*", text):
         digits = [int(character) for character in run if character.isdecimal()]
         for length in range(13, 20):
             for start in range(len(digits) - length + 1):
@@ -159,7 +159,7 @@ def test_a_text_message_is_never_too_long_and_keeps_all_its_choices(text: str, t
 
 def test_no_choice_is_a_carrier_keyword_on_sms() -> None:
     for language in languages():
-        assert set(other_words(language)) == KEYWORDS - {"opt-out"} or set(other_words(language)) == KEYWORDS
+        assert set(other_words(language)) == KEYWORDS
         for word in KEYWORDS:
             assert keyword(sms.title(Option(word.upper() + "!", "/x"), language)) not in KEYWORDS
 
