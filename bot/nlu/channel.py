@@ -20,10 +20,6 @@ install()
 log = structlog.get_logger(__name__)
 
 
-class TurnFailed(RuntimeError):
-    """The turn could not be worked through; nothing of it was stored."""
-
-
 class TurnInput(RestInput):
     """Same address and same JSON as Rasa's `rest`."""
 
@@ -52,6 +48,7 @@ class TurnInput(RestInput):
             if error is not None:
                 message_id = (metadata or {}).get("message_id")
                 log.error("turn_failed", conversation=sender_id, message=message_id, error=repr(error))
-                raise TurnFailed(type(error).__name__) from error
+                # Sanic would end the answer in an orderly way, or not at all, if this were raised.
+                response.request.transport.abort()
 
         return stream

@@ -1,0 +1,44 @@
+"""The English wording: every text that code names exists, fits an SMS, and invites no carrier keyword."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CONTENT = yaml.safe_load((ROOT / "domain/responses/en.yml").read_text("utf-8"))
+TEXTS = {name: rows[0]["text"] for part in ("responses", "texts") for name, rows in CONTENT[part].items()}
+GSM7 = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+SOURCES = "\n".join(
+    path.read_text("utf-8") for folder in ("actions", "bot/nlu") for path in (ROOT / folder).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_a_text_fits_an_sms_and_names_no_carrier_keyword(name: str) -> None:
+    text = TEXTS[name]
+    plain = re.sub(r"\{\w+\}", "", text)
+    assert set(plain) <= GSM7, set(plain) - GSM7
+    assert not re.search(
+        r"\b(stop|end|cancel|quit|unsubscribe|start|yes|help)\b", re.sub(r"can help", "", plain), re.I
+    ) or (name in {"utter_out_of_scope", "say_ask_charger_again"})
+    assert not re.search(r"\b(STOP|END|CANCEL|QUIT|UNSUBSCRIBE|START|YES|HELP|INFO|ARRET)\b", plain)
+    assert len(re.findall(r"[.!?](?:\s|$)", text)) <= 2
+    assert "\n\n" not in text
+    assert len(text) <= 200
+    assert all(field is None or field.isidentifier() for _, field, _, _ in Formatter().parse(text))
+
+
+def test_every_text_is_used_and_every_used_text_exists() -> None:
+    named = set(re.findall(r'"(say_\w+)"', SOURCES))
+    assert named == {name for name in TEXTS if name.startswith("say_")}
+
+
+def test_what_rules_say_is_in_the_domain() -> None:
+    rules = "".join(path.read_text("utf-8") for path in (ROOT / "data/rules").glob("*.yml"))
+    assert set(re.findall(r"utter_\w+", rules)) == set(CONTENT["responses"])
