@@ -19,6 +19,7 @@ import pytest
 from tests.ocpp_bridge.conftest import NETWORK
 from tests.ocpp_bridge.scripted import ScriptedCharger
 
+COMMAND = [sys.executable, "-m", "ocpp_bridge"]
 ACCEPTED = {"status": "Accepted"}
 
 
@@ -49,7 +50,7 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        self._process = subprocess.Popen([sys.executable, "-m", "ocpp_bridge"], env=self._env)
+        self._process = await asyncio.to_thread(subprocess.Popen, COMMAND, env=self._env)
         for _ in range(200):
             try:
                 if (await self.api.get("/readyz")).status_code == 200:
@@ -83,6 +84,13 @@ class Process:
         found: dict[str, Any] = (await self.api.get(f"/v1/commands/{command_id}?wait_s={wait_s}")).json()
         return found
 
+    async def until(self, command_id: str, state: str) -> None:
+        for _ in range(200):
+            if (await self.command(command_id))["state"] == state:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"the command did not become {state}")
+
 
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[Process]:
@@ -99,8 +107,7 @@ async def test_the_effect_is_seen_after_the_bridge_was_killed_between_answer_and
         await charger.boot()
         command = await process.start_command("k1")
         await charger.expect_request("RemoteStartTransaction", ACCEPTED)
-        while (await process.command(command["id"]))["state"] != "answered":
-            await asyncio.sleep(0.01)
+        await process.until(command["id"], "answered")
         await process.end(signal.SIGKILL)
     await process.start()
     assert (await process.command(command["id"]))["state"] == "answered"
@@ -145,8 +152,8 @@ async def test_no_session_is_lost_or_doubled_by_a_kill(process: Process) -> None
 
 
 async def test_sigterm_ends_it_cleanly_and_a_taken_port_is_one_line(process: Process) -> None:
-    second = subprocess.run(
-        [sys.executable, "-m", "ocpp_bridge"], env=process._env, capture_output=True, text=True, timeout=20, check=False
+    second = await asyncio.to_thread(
+        subprocess.run, COMMAND, env=process._env, capture_output=True, text=True, timeout=20, check=False
     )
     assert second.returncode == 1
     [line] = second.stderr.strip().splitlines()
