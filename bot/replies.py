@@ -11,7 +11,7 @@ from bot.feed import Feed
 from bot.rasa_client import Reply
 from bot.render import sms
 from bot.store.base import BotStore
-from bot.store.model import BOT, Channel, Conversation, Delivery, Item, NewEntry, Option
+from bot.store.model import BOT, Channel, Conversation, Delivery, Item, NewEntry, Option, Sending
 
 RECENT = 30  # entries looked through for open choices; a turn has far fewer
 
@@ -59,7 +59,13 @@ class Replies:
             options = tuple(Option(sms.title(option, language), option.payload) for option in options)
             if text or options:
                 offered = await self._offered_before(item) if options else 0
-                delivery = Delivery(body=sms.body(text, options, offered + 1, language), exempt=exempt)
+                # Decided now and again when it is sent: what was said while opted out must not go out after a START.
+                silent = not exempt and await self._store.opted_out(conversation.channel, conversation.address)
+                delivery = Delivery(
+                    body=sms.body(text, options, offered + 1, language),
+                    state=Sending.SUPPRESSED if silent else Sending.QUEUED,
+                    exempt=exempt,
+                )
         await self._store.add_entry(
             NewEntry(
                 id=f"{item.id}:{suffix}",

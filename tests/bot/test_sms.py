@@ -205,6 +205,11 @@ async def test_after_stop_nothing_goes_out_but_one_confirmation_until_start(
     assert (await door.bridge(event)).status_code == 202
     await until(lambda: len(rasa.asked) == 2, "news of the charger still reaches the dialogue")
     assert rasa.messages[1].startswith("/EXTERNAL")
+
+    async def turn_ended() -> bool:
+        return 'turns_total{outcome="answered"} 2.0' in (await door.http.get("/metrics")).text
+
+    await until(turn_ended, "its reply is stored, and held back for good")
     await door.sms("Start")
     await until(lambda: len(carrier.taken) == 4, "the confirmation of START")
     assert "opted back in" in carrier.bodies(ADA)[3]
