@@ -35,6 +35,13 @@ def _mask_event(_: Any, __: str, event: structlog.typing.EventDict) -> structlog
     return event
 
 
+def _shorten(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """For people at a terminal: the time of day is enough, and the merged log names the process at the line's head."""
+    event["timestamp"] = str(event.get("timestamp", ""))[11:23]
+    event.pop("process", None)
+    return event
+
+
 def configure(process: str, log_format: str = "console", level: str = "info") -> None:
     """Sets up structlog and routes the standard library's loggers (Sanic, websockets, SDKs) through it."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
@@ -45,10 +52,10 @@ def configure(process: str, log_format: str = "console", level: str = "info") ->
         _mask_event,
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+    renderers: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=32)
+        else [_shorten, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24)]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -60,7 +67,7 @@ def configure(process: str, log_format: str = "console", level: str = "info") ->
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()

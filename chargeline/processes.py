@@ -6,6 +6,7 @@ One table for `make run`, for the end-to-end tests and for whoever writes a unit
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """`ports`: setting's environment name and number. `ready_url` answers 200 when the process can do its work."""
+    """`ports`: setting's environment name and number. `ready_url` answers 200 when the process can do its work.
+
+    `chatter`: lines that match go to the process's own log file only, not to the merged one.
+    """
 
     name: str
     what: str
@@ -26,6 +30,11 @@ class Process:
     environment: Mapping[str, str]
     ports: Mapping[str, int]
     ready_url: str
+    chatter: re.Pattern[str] | None = None
+
+
+# What Rasa's dependencies say of their own deprecations at every start, with the source line below each.
+_RASA_CHATTER = re.compile(r"Warning: |^\s{2,}\S|^Implementing implicit namespace packages")
 
 
 def all_processes(settings: Settings) -> list[Process]:
@@ -95,6 +104,7 @@ def _rasa(s: Settings) -> Process:
         },
         {"RASA_PORT": s.rasa_port},
         f"{s.url_of('rasa')}/status?token={s.rasa_token}",
+        chatter=_RASA_CHATTER,
     )
 
 

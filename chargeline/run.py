@@ -168,7 +168,8 @@ class Child:
                     self.last_line = text
                     file.write(text + "\n")
                     file.flush()
-                    _say(text, name=self.process.name)
+                    if self.process.chatter is None or not self.process.chatter.search(text):
+                        _say(text, name=self.process.name)
 
     def signal(self, number: int) -> None:
         if self.running is not None and self.running.returncode is None:
