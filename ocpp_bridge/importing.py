@@ -92,6 +92,8 @@ class _Row:
 def parse(document: Any) -> Network:
     """Raises ImportProblem at the first thing that is wrong."""
     root = _Row(document, "document")
+    if not {"sites", "chargers", "tokens"} & root.value.keys():
+        raise ImportProblem("document: one of sites, chargers and tokens is expected")
     return Network(
         [_site(row) for row in root.rows("sites")],
         [_charger(row) for row in root.rows("chargers")],

@@ -11,6 +11,7 @@ from sanic import Request
 
 from chargeline.web import Problem
 from ocpp_bridge.model import Actor
+from ocpp_bridge.safety import HIGHEST_TIER
 
 LONGEST_WAIT_S = 25.0
 
@@ -82,8 +83,9 @@ def actor_field(body: dict[str, Any], *, operator: bool) -> Actor:
     driver, conversation = (
         text_field(raw, name, longest=128, slug="bad-command", required=False) for name in ("driver", "conversation")
     )
-    # A tier that is no whole number is for the gate to refuse by its rule, not for this to guess at.
-    return Actor(driver, tier if type(tier) is int else -1, conversation, operator)
+    # A tier that is no whole number is for the gate to refuse by its rule, not for this to guess at. An operator's key
+    # used on behalf of a driver (a lower tier) has the driver's rights, not the operator's.
+    return Actor(driver, tier if type(tier) is int else -1, conversation, operator and tier == HIGHEST_TIER)
 
 
 def body_hash(charger: str, body: dict[str, Any], operator: bool) -> str:

@@ -115,7 +115,7 @@ class ChargerServer:
         try:
             await connection.run()
         finally:
-            self._leave(connection, socket.close_code)
+            self._leave(connection, int(socket.close_code or 0))
             if closing:
                 await asyncio.gather(closing, return_exceptions=True)
 
@@ -128,7 +128,7 @@ class ChargerServer:
         self._metrics.connected.set(len(self._connections))
         log.info("charger_connected", charger=connection.charger, protocol=connection.protocol)
 
-    def _leave(self, connection: Connection, code: int | None) -> None:
+    def _leave(self, connection: Connection, code: int) -> None:
         log.info("charger_disconnected", charger=connection.charger, code=code)
         if self._connections.get(connection.charger) is not connection:
             return  # replaced by a newer one: nothing here is this connection's to clean

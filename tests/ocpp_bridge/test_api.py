@@ -101,6 +101,7 @@ async def test_a_charger_id_with_a_space_is_reached_by_its_encoded_path(running:
         ({"chargers": [{"id": "a/b"}]}, "document.chargers[0].id"),
         ({"chargers": [{"id": "a", "connectors": [{"connector": 0}]}]}, "document.chargers[0].connectors[0].connector"),
         ({"sites": {}}, "document.sites"),
+        ({"cars": []}, "document: one of"),
         ({"sites": [{"id": "s", "name": "S", "latitude": 100}]}, "document.sites[0].latitude"),
         ({"tokens": [{"id": "t", "driver": "d", "expires_at": "soon"}]}, "document.tokens[0].expires_at"),
     ],

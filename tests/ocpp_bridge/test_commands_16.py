@@ -212,6 +212,9 @@ async def test_nobody_stops_somebody_elses_session_whatever_they_say(quick: Runn
             assert done["refused"]["rule"] == "own-session-only"
         done = await quick.command("stop", "s9", session=session, actor={"driver": "drv-ben", "tier": 99})
         assert done["refused"]["rule"] == "unknown-tier"
+        body = {"action": "stop", "session": session, "actor": {"driver": "drv-ada", "tier": 2}, "idempotency_key": "o"}
+        answer = await quick.operator.post("/v1/chargers/CL-1042/commands", json=body)
+        assert answer.json()["refused"]["rule"] == "own-session-only"  # a driver's tier is a driver's right
         await charger.no_request()
 
 
