@@ -96,6 +96,8 @@ def _rasa(s: Settings) -> Process:
             "TRACKER_DB": str(s.var / "rasa" / "tracker.sqlite3"),
             # Rasa reads LOG_LEVEL too, in its own spelling; below WARNING it prints drivers' messages.
             "LOG_LEVEL": "WARNING",
+            # A conversation's lock must outlive a turn whose action call is repeated; Rasa's default is 60 s.
+            "TICKET_LOCK_LIFETIME": "180",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "",
             "PYTHONWARNINGS": "ignore",

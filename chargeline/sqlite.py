@@ -1,19 +1,26 @@
 """The embedded store's engine: one SQLite file, one writer thread, one reader thread.
 
 Owners' stores (`bot/store`, `ocpp_bridge/store`, ...) put their statements into plain functions of a connection and hand
-them to `write` (one transaction, all or nothing) or `read`. WAL: a killed process loses nothing that `write` returned for.
+them to `write` (all or nothing) or `read`. WAL: a killed process loses nothing that `write` returned for. Writes that wait
+at the same moment share one commit, each in its own savepoint: the disk is asked once for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import queue
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
+
+
+_BATCH = 128  # writes that share a commit at most
+_Write = tuple[Callable[[sqlite3.Connection], Any], Future[Any]]
 
 
 class SchemaTooNew(RuntimeError):
@@ -33,7 +40,8 @@ class Sqlite:
         self._path = str(path)
         self._migrations = migrations
         self._synchronous = synchronous
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-read")
         self._write_connection: sqlite3.Connection | None = None
         self._read_connection: sqlite3.Connection | None = None
@@ -41,22 +49,32 @@ class Sqlite:
     async def open(self) -> None:
         """Opens the file, making it and its folder where needed, and migrates it. Raises SchemaTooNew."""
         Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-        loop = asyncio.get_running_loop()
-        self._write_connection = await loop.run_in_executor(self._writer, self._connect)
-        await loop.run_in_executor(self._writer, self._migrate)
-        self._read_connection = await loop.run_in_executor(self._reader, self._connect)
+        self._write_connection = await asyncio.to_thread(self._connect)
+        await asyncio.to_thread(self._migrate)
+        self._read_connection = await asyncio.get_running_loop().run_in_executor(self._reader, self._connect)
+        self._writer = threading.Thread(target=self._write_what_waits, name="sqlite-write", daemon=True)
+        self._writer.start()
 
     async def close(self) -> None:
-        loop = asyncio.get_running_loop()
-        for executor, connection in ((self._reader, self._read_connection), (self._writer, self._write_connection)):
-            if connection is not None:
-                await loop.run_in_executor(executor, connection.close)
-            executor.shutdown(wait=False)
+        """Writes what waits, then closes the file."""
+        if self._writer is not None:
+            self._waiting.put(None)
+            await asyncio.to_thread(self._writer.join)
+            self._writer = None
+        if self._read_connection is not None:
+            await asyncio.get_running_loop().run_in_executor(self._reader, self._read_connection.close)
+        if self._write_connection is not None:
+            self._write_connection.close()
+        self._reader.shutdown(wait=False)
         self._read_connection = self._write_connection = None
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs `work` in one transaction; commits when it returns, rolls back when it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._in_transaction, work)
+        """Runs `work`, all of it or nothing; returns when it is committed, raises what it raised when it was undone."""
+        if self._writer is None:
+            raise RuntimeError("the store is not open")
+        done: Future[T] = Future()
+        self._waiting.put((work, done))
+        return await asyncio.wrap_future(done)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Runs `work` on a connection of its own; it sees all that was committed before the call."""
@@ -82,18 +100,60 @@ class Sqlite:
                 f"BEGIN IMMEDIATE; {self._migrations[number]}; PRAGMA user_version={number + 1}; COMMIT;"
             )
 
-    def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _write_what_waits(self) -> None:
+        """The writer thread: takes what waits, runs it in one transaction, tells each caller how it went."""
+        while True:
+            first = self._waiting.get()
+            if first is None:
+                return
+            batch = [first]
+            ending = False
+            while len(batch) < _BATCH:
+                try:
+                    item = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if item is None:
+                    ending = True
+                    break
+                batch.append(item)
+            self._commit_together(batch)
+            if ending:
+                return
+
+    def _commit_together(self, batch: list[_Write]) -> None:
         connection = self._write_connection
-        assert connection is not None, "open() first"
-        connection.execute("BEGIN IMMEDIATE")
+        assert connection is not None
+        ends: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            result = work(connection)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-        return result
+            connection.execute("BEGIN IMMEDIATE")
+            for work, done in batch:
+                if not done.set_running_or_notify_cancel():
+                    continue  # its caller has gone
+                connection.execute("SAVEPOINT one")
+                try:
+                    result = work(connection)
+                except Exception as error:
+                    connection.execute("ROLLBACK TO one")
+                    ends.append((done, None, error))
+                else:
+                    ends.append((done, result, None))
+                connection.execute("RELEASE one")
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:  # the disk is full, the file is gone: nobody's write took place
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            for _, done in batch:
+                if not done.done() and not done.cancelled():
+                    done.set_exception(error)
+            return
+        for done, result, failure in ends:
+            if failure is not None:
+                done.set_exception(failure)
+            else:
+                done.set_result(result)
 
     def _reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        assert self._read_connection is not None, "open() first"
+        if self._read_connection is None:
+            raise RuntimeError("the store is not open")
         return work(self._read_connection)

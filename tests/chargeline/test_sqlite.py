@@ -52,6 +52,31 @@ async def test_parallel_writes_do_not_lose_one_another(tmp_path: Path) -> None:
     await db.close()
 
 
+async def test_writes_that_share_a_commit_fail_each_for_itself(tmp_path: Path) -> None:
+    db = await opened(tmp_path / "a.sqlite3")
+    ends = await asyncio.gather(
+        *(db.write(insert(f"note {number % 50}")) for number in range(100)), return_exceptions=True
+    )
+    refused = [end for end in ends if isinstance(end, sqlite3.IntegrityError)]
+    assert len(refused) == 50
+    assert await db.read(count) == 50
+    await db.close()
+    with pytest.raises(RuntimeError, match="not open"):
+        await db.write(insert("late"))
+
+
+async def test_closing_writes_what_waits(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite3"
+    db = await opened(path)
+    tasks = [asyncio.create_task(db.write(insert(f"note {number}"))) for number in range(300)]
+    await asyncio.sleep(0)
+    await db.close()
+    await asyncio.gather(*tasks)
+    db = await opened(path)
+    assert await db.read(count) == 300
+    await db.close()
+
+
 async def test_migrations_run_once_and_a_newer_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite3"
     db = await opened(path)
