@@ -35,6 +35,7 @@ class BridgeAnswerInvalid(BridgeError):
 @dataclass(frozen=True, slots=True)
 class Session:
     id: str
+    charger: str
     driver: str | None
     state: str  # active | ended
     energy_wh: float | None
@@ -112,6 +113,8 @@ class Chargers(Protocol):
     async def charger(self, charger_id: str) -> Charger: ...
 
     async def refreshed(self, charger_id: str, connector: int | None, max_age_s: float = 60.0) -> Charger: ...
+
+    async def running_sessions(self, driver: str) -> list[Session]: ...
 
     async def tokens(self, driver: str) -> list[Token]: ...
 

@@ -79,6 +79,11 @@ class BridgeClient:
             await self._call("POST", f"/v1/chargers/{_path(charger_id)}/refresh", json=body, answer_within_s=20)
         )
 
+    async def running_sessions(self, driver: str) -> list[Session]:
+        """The driver's sessions that have not ended, on whatever charger."""
+        found = await self._call("GET", "/v1/sessions", params={"driver": driver, "state": "active"})
+        return [_session(row) for row in _list(found, "sessions")]
+
     async def tokens(self, driver: str) -> list[Token]:
         found = await self._call("GET", "/v1/tokens", params={"driver": driver})
         return [_token(row) for row in _list(found, "tokens")]
@@ -202,13 +207,17 @@ def _connector(row: Mapping[str, Any]) -> Connector:
 
 
 def _session(row: Mapping[str, Any]) -> Session:
-    return Session(
-        id=row["id"],
-        driver=row.get("driver"),
-        state=row.get("state", "active"),
-        energy_wh=row.get("energy_wh"),
-        power_w=row.get("power_w"),
-    )
+    try:
+        return Session(
+            id=row["id"],
+            charger=row["charger"],
+            driver=row.get("driver"),
+            state=row.get("state", "active"),
+            energy_wh=row.get("energy_wh"),
+            power_w=row.get("power_w"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BridgeAnswerInvalid(f"a session that is none: {error!r}") from error
 
 
 def _token(row: Mapping[str, Any]) -> Token:

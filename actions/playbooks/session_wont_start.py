@@ -28,6 +28,7 @@ _BY_STATUS: dict[str | None, tuple[str, Offer | None]] = {
 }
 _REFUSALS = {
     "no-start-on-trouble": "say_refused_no_start_on_trouble",
+    "own-session-only": "say_no_token",
     "no-free-energy": "say_refused_no_free_energy",
     "rate": "say_refused_rate",
     "boot-pending": "say_refused_boot_pending",
@@ -139,9 +140,7 @@ async def _attempt(chargers: Chargers, charger_id: str, connector: int, token: T
 async def _end(chargers: Chargers, command: Command, turn: Turn) -> Outcome:
     """The truth about an ended start: its effect, or, where the effect is missing, what the charger says now."""
     if command.state == "refused":
-        named = {"charger": (await chargers.charger(command.charger)).label}
-        name = _REFUSALS.get(command.refused_rule or "", "say_refused")
-        return Outcome(Say(name, named), offer=Offer.PERSON, ended=command.id)
+        return await _refused(chargers, command, turn)
     if command.state == "verified":
         named = {"charger": (await chargers.charger(command.charger)).label}
         return Outcome(_charging(named, command.energy_wh), ended=command.id)
@@ -150,10 +149,12 @@ async def _end(chargers: Chargers, command: Command, turn: Turn) -> Outcome:
         charger = await chargers.refreshed(command.charger, command.connector, max_age_s=5)
     named = {"charger": charger.label}
     plug = charger.connector(command.connector)
-    session = plug.session if plug is not None else None
-    if plug is not None and session is not None and session.state == "active":
-        return Outcome(_running(charger, plug, session, turn.actor.driver), ended=command.id)
     how = command.outcome or command.state
+    session = plug.session if plug is not None else None
+    # A car that drew nothing while it was watched is only said to charge once energy has come since.
+    drawing = how != "car_not_drawing" or bool(session and session.energy_wh)
+    if plug is not None and session is not None and session.state == "active" and drawing:
+        return Outcome(_running(charger, plug, session, turn.actor.driver), ended=command.id)
     if how == "disconnected" and (key := next_key(command.idempotency_key)) and _sees_plug(charger, plug):
         # Lost on the way, and the charger is back with the plug seen and nothing running: one more, never a third.
         token = await _token(chargers, turn.actor.driver)
@@ -161,6 +162,18 @@ async def _end(chargers: Chargers, command: Command, turn: Turn) -> Outcome:
             return await _attempt(chargers, charger.id, plug.connector, token, turn, key)
     name, offer = _ENDS.get(how, ("say_outcome_unknown", Offer.RETRY))
     return Outcome(Say(name, named), offer=offer, ended=command.id)
+
+
+async def _refused(chargers: Chargers, command: Command, turn: Turn) -> Outcome:
+    """The gate said no, and nothing was sent: by which rule."""
+    named = {"charger": (await chargers.charger(command.charger)).label}
+    if command.refused_rule == "once":
+        for session in await chargers.running_sessions(turn.actor.driver):
+            elsewhere = {**named, "other": (await chargers.charger(session.charger)).label}
+            return Outcome(Say("say_refused_once_session", elsewhere), ended=command.id)
+        return Outcome(Say("say_refused_once", named), offer=Offer.RETRY, ended=command.id)
+    name = _REFUSALS.get(command.refused_rule or "", "say_refused")
+    return Outcome(Say(name, named), offer=Offer.PERSON, ended=command.id)
 
 
 def next_key(key: str) -> str | None:

@@ -44,8 +44,15 @@ def charger(label: str, *connectors: Row, state: str = "connected", since: str |
     }
 
 
-def session(driver: str, energy_wh: float | None = None) -> Row:
-    return {"id": "ses_1", "driver": driver, "state": "active", "energy_wh": energy_wh, "power_w": 7000}
+def session(driver: str | None, energy_wh: float | None = None, charger: str = "CL-1042") -> Row:
+    return {
+        "id": "ses_1",
+        "charger": charger,
+        "driver": driver,
+        "state": "active",
+        "energy_wh": energy_wh,
+        "power_w": 7000,
+    }
 
 
 class FakeBridge:
@@ -77,6 +84,9 @@ class FakeBridge:
         parts = path.strip("/").split("/")[1:]
         if parts[0] == "chargers":
             return self._chargers(method, parts[1:], query, body)
+        if parts[0] == "sessions":
+            running = [one["session"] for row in self.chargers.values() for one in row["connectors"] if one["session"]]
+            return 200, {"sessions": [one for one in running if one["driver"] == query.get("driver")]}
         if parts[0] == "tokens":
             return 200, {"tokens": self.tokens.get(query.get("driver", ""), [])}
         if parts[0] == "guest-tokens":

@@ -109,6 +109,7 @@ async def test_each_end_without_a_session_is_told_and_never_as_charging(
     bridge.ends = [end]
     outcome = await start(chargers, "CL-1042", 1, ADA)
     assert (outcome.say.name, outcome.offer) == (said, offer)
+    assert outcome.say.name not in CLAIMS
     assert len(bridge.commands) == 1, "nothing is started a second time on these"
 
 
@@ -117,6 +118,7 @@ async def test_each_end_without_a_session_is_told_and_never_as_charging(
     [
         ("no-start-on-trouble", "say_refused_no_start_on_trouble"),
         ("no-free-energy", "say_refused_no_free_energy"),
+        ("own-session-only", "say_no_token"),
         ("rate", "say_refused_rate"),
         ("boot-pending", "say_refused_boot_pending"),
         ("hazard-first", "say_refused_hazard_first"),
@@ -132,9 +134,31 @@ async def test_a_refusal_of_the_gate_is_told_by_its_rule(
     assert (outcome.say.name, outcome.offer) == (said, Offer.PERSON)
 
 
+async def test_a_start_that_is_under_way_already_is_named_so(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.ends = [{"state": "refused", "refused": {"rule": "once", "why": "…"}}]
+    assert (await start(chargers, "CL-1042", 1, ADA)).say.name == "say_refused_once"
+
+
+async def test_a_session_elsewhere_is_named_with_its_charger(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    running = session("drv-ada", 10, charger="CL-1043")
+    bridge.chargers["CL-1043"] = charger("1043", connector(1, "Charging", session=running))
+    bridge.ends = [{"state": "refused", "refused": {"rule": "once", "why": "…"}}]
+    outcome = await start(chargers, "CL-1042", 1, ADA)
+    assert (outcome.say.name, outcome.say.values["other"]) == ("say_refused_once_session", "1043")
+
+
 async def test_a_late_effect_behind_a_time_out_is_seen(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.ends = [{"state": "timed_out", "then": {"status": "Charging", "session": session("drv-ada", 40)}}]
     assert (await start(chargers, "CL-1042", 1, ADA)).say.name == "say_already_charging"
+
+
+@pytest.mark.parametrize(("energy", "said"), [(0.0, "say_car_not_drawing"), (25.0, "say_already_charging")])
+async def test_a_car_that_drew_nothing_charges_only_once_energy_has_come(
+    bridge: FakeBridge, chargers: BridgeClient, energy: float, said: str
+) -> None:
+    after = {"status": "Charging", "session": session("drv-ada", energy)}
+    bridge.ends = [{"state": "not_verified", "outcome": "car_not_drawing", "then": after}]
+    assert (await start(chargers, "CL-1042", 1, ADA)).say.name == said
 
 
 async def test_a_lost_command_is_sent_once_more_when_nothing_runs(bridge: FakeBridge, chargers: BridgeClient) -> None:
