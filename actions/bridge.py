@@ -49,6 +49,7 @@ class Connector:
     status: str | None  # one of OCPP 1.6's nine, None while unknown
     error_code: str | None
     session: Session | None
+    status_age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

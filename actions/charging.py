@@ -203,6 +203,7 @@ def _connector(row: Mapping[str, Any]) -> Connector:
         status=row.get("status"),
         error_code=row.get("error_code"),
         session=None if session is None else _session(session),
+        status_age_s=row.get("status_age_s"),
     )
 
 

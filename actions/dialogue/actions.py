@@ -16,7 +16,7 @@ from actions.bridge import BridgeError, Chargers
 from actions.dialogue.speech import Titles, speak
 from actions.dialogue.turns import REQUESTED_SLOT, heard, known, message_of, slots, times_misunderstood, turn_of
 from actions.playbooks import session_wont_start
-from actions.playbooks.find_charger_of_driver import Found, choices_of, find, says_something
+from actions.playbooks.find_charger_of_driver import Found, choices_of, find, says_something, takes_a_moment
 from actions.playbooks.steps import Choice, Offer, Say
 from chargeline.clock import Clock
 
@@ -74,6 +74,11 @@ class DialogueAction:
     def say(self, dispatcher: CollectingDispatcher, tracker: Tracker, say: Say) -> None:
         speak(dispatcher, say, self.service.titles, turn_of(tracker).language)
 
+    def bridge_the_wait(self, dispatcher: CollectingDispatcher, tracker: Tracker, found: Found) -> None:
+        """A first word where the next action has to wait for the charger."""
+        if found.charger is not None and takes_a_moment(found):
+            self.say(dispatcher, tracker, Say("say_checking", {"charger": found.charger.label}))
+
 
 class SessionStart(DialogueAction):
     def name(self) -> str:
@@ -108,6 +113,7 @@ class ValidateChargerForm(DialogueAction):
             events += slots(hint_seen=said.hint)
         if found.done:
             events += slots(**{REQUESTED_SLOT: None})
+            self.bridge_the_wait(dispatcher, tracker, found)
         return events
 
     def after_failure(self, tracker: Tracker) -> list[EventType]:
@@ -246,6 +252,7 @@ class Agree(DialogueAction):
             # The plug may sit on another cable by now: look for it again, but ask nothing.
             found: Found = await find(self.service.chargers, heard(tracker), known(tracker))
             connector = found.connector if found.connector is not None else known(tracker).connector
+            self.bridge_the_wait(dispatcher, tracker, found)
             return slots(connector=connector, next_step="look", offer=None)
         self.say(dispatcher, tracker, Say("say_what_next"))
         return slots(next_step=None, offer=None)

@@ -12,6 +12,7 @@ from actions.bridge import BridgeRefused, Charger, Chargers, Connector
 from actions.identify import Side, charger_code, connector_for, connector_side
 
 MOST_TRIES = 2
+FRESH_S = 60.0  # a status older than this is asked for again before anything is done on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,14 @@ def _by_state(charger: Charger, heard: Heard, known: Known) -> int | None:
     if len({one.status for one in free}) == 1:
         return free[0].connector  # all alike: what is true of one is true of each
     return numbers[0] if len(numbers) == 1 else None
+
+
+def takes_a_moment(found: Found) -> bool:
+    """Whether the charger must be asked for its state first, which can take up to 15 s: worth a word before."""
+    plug = found.charger.connector(found.connector) if found.charger is not None else None
+    if found.charger is None or plug is None or not found.charger.connected:
+        return False
+    return plug.status_age_s is None or plug.status_age_s > FRESH_S
 
 
 _IN_USE = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actions.bridge import Actor, BridgeError, BridgeRefused, Charger, Chargers, Command, Connector, Session, Token
+from actions.playbooks.find_charger_of_driver import FRESH_S
 from actions.playbooks.steps import Offer, Say, duration_words, energy_words
 
 REASON = "session_not_starting"
@@ -75,7 +76,7 @@ async def look(chargers: Chargers, charger_id: str, connector: int | None, drive
     """What stands in the way of a session, or that nothing does. Raises BridgeError."""
     charger = await chargers.charger(charger_id)
     if charger.connected:
-        charger = await chargers.refreshed(charger_id, connector)
+        charger = await chargers.refreshed(charger_id, connector, FRESH_S)
     named = {"charger": charger.label}
     if not charger.connected:
         if charger.since is None:

@@ -1,7 +1,7 @@
 """Which charger and cable: found out where possible, asked where not, given up after two answers that fit nothing."""
 
 from actions.charging import BridgeClient
-from actions.playbooks.find_charger_of_driver import Found, Heard, Known, find
+from actions.playbooks.find_charger_of_driver import Found, Heard, Known, find, takes_a_moment
 from tests.actions.fake_bridge import FakeBridge, charger, connector, session
 
 
@@ -101,3 +101,11 @@ async def test_the_drivers_own_session_tells_the_cable(bridge: FakeBridge, charg
 async def test_an_offline_charger_needs_no_cable(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.chargers["CL-1042"] = charger("1042", connector(1), connector(2), state="disconnected")
     assert ids(await find(chargers, Heard("1042"), Known())) == ("CL-1042", None, True)
+
+
+async def test_an_old_state_is_worth_a_word_before_it_is_asked_for(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    assert not takes_a_moment(await find(chargers, Heard("1042"), Known()))
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Preparing", status_age_s=900.0))
+    assert takes_a_moment(await find(chargers, Heard("1042"), Known()))
+    bridge.chargers["CL-1042"] |= {"connection": {"state": "disconnected", "since": None}}
+    assert not takes_a_moment(await find(chargers, Heard("1042"), Known()))
