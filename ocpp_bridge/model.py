@@ -59,6 +59,8 @@ class Charger:
     password_hash: str | None = None
     vendor: str | None = None
     model: str | None = None
+    tariff: str | None = None
+    security_profile: int | None = None  # OCPP security profile 0 to 3; None: what the charger's password asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A promise to tell the front door when a command is finished. Delivered once by `event`, until acknowledged."""
+    """A promise to tell the front door when a command is finished, or a charger is as `until` says (with `command` empty).
+
+    Delivered once by `event`, until acknowledged. `ended` and `told` are kept before the first post: what came true
+    stays true for whoever is told late.
+    """
 
     id: str
     event: str
@@ -183,10 +189,16 @@ class Watch:
     data: dict[str, Any]
     created_at: datetime
     idempotency_key: str | None = None
-    state: Literal["waiting", "delivered", "given_up"] = "waiting"
+    state: Literal["waiting", "delivered", "given_up", "cancelled"] = "waiting"
     finished_at: datetime | None = None
     attempts: int = 0
     next_at: datetime | None = None
+    charger: str | None = None
+    connector: int | None = None
+    until: str | None = None
+    expires_at: datetime | None = None
+    ended: Literal["met", "expired"] | None = None
+    told: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +225,41 @@ class Deviation:
     model: str | None = None
     firmware: str | None = None
     count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a charger, numbered without gaps in the order of its writing."""
+
+    seq: int
+    type: str
+    at: datetime
+    charger: str | None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A charger that is not provisioned and tried to connect: what an operator needs to accept or ignore it."""
+
+    charger: str
+    address: str
+    first_at: datetime
+    last_at: datetime
+    count: int = 1
+    protocols: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What charging costs, in the operator's own words and numbers; amounts are in `currency`'s main unit."""
+
+    id: str
+    currency: str
+    name: str = ""
+    price_per_kwh: float | None = None
+    price_per_minute: float | None = None
+    session_fee: float | None = None
+    idle_fee_per_minute: float | None = None
+    idle_grace_minutes: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)

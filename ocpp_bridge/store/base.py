@@ -9,7 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from ocpp_bridge.model import Attempt, Boot, Charger, Command, Deviation, Session, Site, Status, Token, Watch
+from ocpp_bridge.model import (
+    Attempt,
+    Boot,
+    Charger,
+    Command,
+    Deviation,
+    Event,
+    Knock,
+    Session,
+    Site,
+    Status,
+    Tariff,
+    Token,
+    Watch,
+)
 
 
 class KeyReused(Exception):
@@ -51,11 +65,17 @@ class BridgeStore(Protocol):
 
     async def put_tokens(self, tokens: Sequence[Token]) -> None: ...
 
+    async def put_tariffs(self, tariffs: Sequence[Tariff]) -> None: ...
+
+    async def tariffs(self) -> list[Tariff]: ...
+
     async def sites(self) -> list[Site]: ...
 
     async def chargers(self) -> list[Charger]: ...
 
-    async def token(self, token_id: str) -> Token | None: ...
+    async def token(self, token_id: str) -> Token | None:
+        """Found without regard to case (OCPP 1.6 section 7.26, 2.0.1 `IdTokenType`); the exact one first."""
+        ...
 
     async def tokens_of(self, driver: str) -> list[Token]: ...
 
@@ -69,6 +89,10 @@ class BridgeStore(Protocol):
 
     async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
         """The newest first."""
+        ...
+
+    async def attempts_of(self, tokens: Sequence[str], limit: int = 50) -> list[Attempt]:
+        """Attempts with any of these tokens, at any charger, without regard to case; the newest first."""
         ...
 
     async def deviations(self, charger: str) -> list[Deviation]: ...
@@ -119,4 +143,32 @@ class BridgeStore(Protocol):
 
     async def save_watch(self, watch: Watch) -> None: ...
 
+    async def watch(self, watch_id: str) -> Watch | None: ...
+
     async def waiting_watches(self) -> list[Watch]: ...
+
+    # ---- what happened, and who knocked
+
+    async def add_events(self, events: Sequence[Event], keep: int) -> None:
+        """Appends them in order and drops all but the newest `keep`."""
+        ...
+
+    async def last_event(self) -> int:
+        """The newest sequence number, 0 where there is none."""
+        ...
+
+    async def events(self, after: int, *, charger: str | None = None, limit: int = 500) -> list[Event]:
+        """Events with a higher sequence number, the oldest first."""
+        ...
+
+    async def oldest_event(self) -> int:
+        """The lowest sequence number that is kept, 0 where there is none."""
+        ...
+
+    async def put_knocks(self, knocks: Sequence[Knock]) -> None: ...
+
+    async def drop_knocks(self, chargers: Sequence[str]) -> None: ...
+
+    async def knocks(self) -> list[Knock]:
+        """The newest first."""
+        ...

@@ -7,7 +7,21 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from chargeline.mongo import Database, Document, DuplicateKeyError, ReturnDocument
-from ocpp_bridge.model import Attempt, Boot, Charger, Command, Deviation, Session, Site, Status, Token, Watch
+from ocpp_bridge.model import (
+    Attempt,
+    Boot,
+    Charger,
+    Command,
+    Deviation,
+    Event,
+    Knock,
+    Session,
+    Site,
+    Status,
+    Tariff,
+    Token,
+    Watch,
+)
 from ocpp_bridge.store.base import KeyReused, Telemetry
 from ocpp_bridge.store.codec import document, record
 
@@ -27,6 +41,10 @@ class MongoStore:
         await self._db["bridge_tokens"].create_index("driver")
         await self._db["bridge_attempts"].create_index([("charger", 1), ("at", -1)])
         await self._db["bridge_attempts"].create_index("at", expireAfterSeconds=KEEP_ATTEMPTS_S)
+        await self._db["bridge_attempts"].create_index([("folded", 1), ("at", -1)])
+        await self._db["bridge_tokens"].create_index("folded")
+        await self._fold_old_tokens()
+        await self._db["bridge_events"].create_index([("charger", 1), ("_id", 1)])
         await self._db["bridge_deviations"].create_index("charger")
         sessions = self._db["bridge_sessions"]
         await sessions.create_index("start_key", unique=True)
@@ -43,6 +61,12 @@ class MongoStore:
             "idempotency_key", unique=True, partialFilterExpression={"idempotency_key": {"$type": "string"}}
         )
         await watches.create_index("state")
+
+    async def _fold_old_tokens(self) -> None:
+        """Tokens that an earlier release wrote have no `folded` yet."""
+        async for found in self._db["bridge_tokens"].find({"folded": {"$exists": False}}):
+            change = {"$set": {"folded": str(found["_id"]).lower()}}
+            await self._db["bridge_tokens"].update_one({"_id": found["_id"]}, change)
 
     async def close(self) -> None:
         await self._db.close()
@@ -91,7 +115,15 @@ class MongoStore:
 
     async def put_tokens(self, tokens: Sequence[Token]) -> None:
         for token in tokens:
-            await self._put("bridge_tokens", token, token.id)
+            values = {**_doc(token, token.id), "folded": token.id.lower()}
+            await self._db["bridge_tokens"].replace_one({"_id": token.id}, values, upsert=True)
+
+    async def put_tariffs(self, tariffs: Sequence[Tariff]) -> None:
+        for tariff in tariffs:
+            await self._put("bridge_tariffs", tariff, tariff.id)
+
+    async def tariffs(self) -> list[Tariff]:
+        return await self._many("bridge_tariffs", Tariff, {}, [("_id", 1)])
 
     async def sites(self) -> list[Site]:
         return await self._many("bridge_sites", Site, {}, [("_id", 1)])
@@ -100,7 +132,8 @@ class MongoStore:
         return await self._many("bridge_chargers", Charger, {}, [("_id", 1)])
 
     async def token(self, token_id: str) -> Token | None:
-        return await self._one("bridge_tokens", Token, {"_id": token_id})
+        exact = await self._one("bridge_tokens", Token, {"_id": token_id})
+        return exact or await self._one("bridge_tokens", Token, {"folded": token_id.lower()})
 
     async def tokens_of(self, driver: str) -> list[Token]:
         return await self._many("bridge_tokens", Token, {"driver": driver}, [("_id", 1)])
@@ -116,7 +149,8 @@ class MongoStore:
             where = {"_id": session.id, "state": "active"}
             await self._db["bridge_sessions"].replace_one(where, _doc(session, session.id))
         if batch.attempts:
-            await self._db["bridge_attempts"].insert_many([document(attempt) for attempt in batch.attempts])
+            rows = [{**document(attempt), "folded": attempt.token.lower()} for attempt in batch.attempts]
+            await self._db["bridge_attempts"].insert_many(rows)
         for key, deviation in batch.deviations.items():
             values = document(deviation)
             count = values.pop("count")
@@ -133,6 +167,10 @@ class MongoStore:
         newest = [("at", -1), ("_id", -1)]
         return await self._many("bridge_attempts", Attempt, {"charger": charger}, newest, limit)
 
+    async def attempts_of(self, tokens: Sequence[str], limit: int = 50) -> list[Attempt]:
+        where: Document = {"folded": {"$in": [token.lower() for token in tokens]}}
+        return await self._many("bridge_attempts", Attempt, where, [("at", -1), ("_id", -1)], limit)
+
     async def deviations(self, charger: str) -> list[Deviation]:
         order = [("kind", 1), ("action", 1), ("detail", 1)]
         return await self._many("bridge_deviations", Deviation, {"charger": charger}, order)
@@ -140,11 +178,15 @@ class MongoStore:
     # ---- sessions
 
     async def next_transaction(self) -> int:
-        row = await self._db["bridge_counters"].find_one_and_update(
-            {"_id": "transaction"}, {"$inc": {"value": 1}}, upsert=True, return_document=ReturnDocument.AFTER
-        )
-        assert row is not None
-        return int(row["value"])
+        while True:  # of several first upserts at once, only one makes the row; the others come again
+            try:
+                row = await self._db["bridge_counters"].find_one_and_update(
+                    {"_id": "transaction"}, {"$inc": {"value": 1}}, upsert=True, return_document=ReturnDocument.AFTER
+                )
+            except DuplicateKeyError:
+                continue
+            if row is not None:
+                return int(row["value"])
 
     async def add_session(self, session: Session) -> Session:
         return await self._add("bridge_sessions", Session, session, session.id, "start_key", session.start_key)
@@ -206,8 +248,41 @@ class MongoStore:
     async def save_watch(self, watch: Watch) -> None:
         await self._put("bridge_watches", watch, watch.id)
 
+    async def watch(self, watch_id: str) -> Watch | None:
+        return await self._one("bridge_watches", Watch, {"_id": watch_id})
+
     async def waiting_watches(self) -> list[Watch]:
         return await self._many("bridge_watches", Watch, {"state": "waiting"}, [("_id", 1)])
+
+    # ---- what happened, and who knocked
+
+    async def add_events(self, events: Sequence[Event], keep: int) -> None:
+        await self._db["bridge_events"].insert_many([_doc(event, event.seq) for event in events])
+        await self._db["bridge_events"].delete_many({"_id": {"$lte": events[-1].seq - keep}})
+
+    async def last_event(self) -> int:
+        newest = await self._many("bridge_events", Event, {}, [("_id", -1)], 1)
+        return newest[0].seq if newest else 0
+
+    async def events(self, after: int, *, charger: str | None = None, limit: int = 500) -> list[Event]:
+        where: Document = {"_id": {"$gt": after}}
+        if charger is not None:
+            where["charger"] = charger
+        return await self._many("bridge_events", Event, where, [("_id", 1)], limit)
+
+    async def oldest_event(self) -> int:
+        oldest = await self._many("bridge_events", Event, {}, [("_id", 1)], 1)
+        return oldest[0].seq if oldest else 0
+
+    async def put_knocks(self, knocks: Sequence[Knock]) -> None:
+        for knock in knocks:
+            await self._put("bridge_knocks", knock, knock.charger)
+
+    async def drop_knocks(self, chargers: Sequence[str]) -> None:
+        await self._db["bridge_knocks"].delete_many({"_id": {"$in": list(chargers)}})
+
+    async def knocks(self) -> list[Knock]:
+        return await self._many("bridge_knocks", Knock, {}, [("last_at", -1), ("_id", 1)])
 
 
 def _command(command: Command) -> Document:

@@ -11,7 +11,21 @@ from typing import Any, TypeVar
 import orjson
 
 from chargeline.sqlite import Sqlite
-from ocpp_bridge.model import Attempt, Boot, Charger, Command, Deviation, Session, Site, Status, Token, Watch
+from ocpp_bridge.model import (
+    Attempt,
+    Boot,
+    Charger,
+    Command,
+    Deviation,
+    Event,
+    Knock,
+    Session,
+    Site,
+    Status,
+    Tariff,
+    Token,
+    Watch,
+)
 from ocpp_bridge.store.base import KeyReused, Telemetry
 from ocpp_bridge.store.codec import document, record
 
@@ -42,7 +56,17 @@ CREATE INDEX commands_open ON commands (finished) WHERE finished = 0;
 CREATE TABLE watches (id TEXT PRIMARY KEY, key TEXT UNIQUE, state TEXT NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX watches_state ON watches (state) WHERE state = 'waiting';
 """
-MIGRATIONS = (_V1,)
+_V2 = """
+ALTER TABLE attempts ADD COLUMN token TEXT NOT NULL DEFAULT '';
+UPDATE attempts SET token = lower(doc ->> 'token');
+CREATE INDEX attempts_token ON attempts (token, n);
+CREATE INDEX tokens_folded ON tokens (id COLLATE NOCASE);
+CREATE TABLE tariffs (id TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (seq INTEGER PRIMARY KEY, charger TEXT, doc TEXT NOT NULL);
+CREATE INDEX events_charger ON events (charger, seq);
+CREATE TABLE knocks (id TEXT PRIMARY KEY, last_at TEXT NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;
+"""
+MIGRATIONS = (_V1, _V2)
 ATTEMPTS_KEPT = 200  # a charger; older ones go
 
 Connection = sqlite3.Connection
@@ -105,6 +129,13 @@ class SqliteStore:
         rows = [(token.id, token.driver, _json(token)) for token in tokens]
         await self._engine.write(lambda c: c.executemany("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", rows))
 
+    async def put_tariffs(self, tariffs: Sequence[Tariff]) -> None:
+        rows = [(tariff.id, _json(tariff)) for tariff in tariffs]
+        await self._engine.write(lambda c: c.executemany("INSERT OR REPLACE INTO tariffs VALUES (?, ?)", rows))
+
+    async def tariffs(self) -> list[Tariff]:
+        return await self._select(Tariff, "SELECT doc FROM tariffs ORDER BY id")
+
     async def sites(self) -> list[Site]:
         return await self._select(Site, "SELECT doc FROM sites ORDER BY id")
 
@@ -112,7 +143,8 @@ class SqliteStore:
         return await self._select(Charger, "SELECT doc FROM chargers ORDER BY id")
 
     async def token(self, token_id: str) -> Token | None:
-        return await self._find(Token, "SELECT doc FROM tokens WHERE id = ?", token_id)
+        sql = "SELECT doc FROM tokens WHERE id = ?1 COLLATE NOCASE ORDER BY id = ?1 DESC LIMIT 1"
+        return await self._find(Token, sql, token_id)
 
     async def tokens_of(self, driver: str) -> list[Token]:
         return await self._select(Token, "SELECT doc FROM tokens WHERE driver = ? ORDER BY id", driver)
@@ -128,7 +160,8 @@ class SqliteStore:
             for session in batch.meters.values():  # an ended session's row is final
                 c.execute("UPDATE sessions SET doc = ? WHERE id = ? AND state = 'active'", (_json(session), session.id))
             c.executemany(
-                "INSERT INTO attempts (charger, doc) VALUES (?, ?)", [(a.charger, _json(a)) for a in batch.attempts]
+                "INSERT INTO attempts (charger, token, doc) VALUES (?, ?, ?)",
+                [(a.charger, a.token.lower(), _json(a)) for a in batch.attempts],
             )
             for charger in {attempt.charger for attempt in batch.attempts}:
                 c.execute(
@@ -154,6 +187,11 @@ class SqliteStore:
         return await self._select(
             Attempt, "SELECT doc FROM attempts WHERE charger = ? ORDER BY n DESC LIMIT ?", charger, limit
         )
+
+    async def attempts_of(self, tokens: Sequence[str], limit: int = 50) -> list[Attempt]:
+        marks = ", ".join("?" * len(tokens))
+        sql = f"SELECT doc FROM attempts WHERE token IN ({marks}) ORDER BY n DESC LIMIT ?"  # noqa: S608  # marks only
+        return await self._select(Attempt, sql, *(token.lower() for token in tokens), limit)
 
     async def deviations(self, charger: str) -> list[Deviation]:
         return await self._select(
@@ -260,8 +298,43 @@ class SqliteStore:
     async def save_watch(self, watch: Watch) -> None:
         await self._engine.write(lambda c: _put_watch(c, watch))
 
+    async def watch(self, watch_id: str) -> Watch | None:
+        return await self._find(Watch, "SELECT doc FROM watches WHERE id = ?", watch_id)
+
     async def waiting_watches(self) -> list[Watch]:
         return await self._select(Watch, "SELECT doc FROM watches WHERE state = 'waiting' ORDER BY id")
+
+    # ---- what happened, and who knocked
+
+    async def add_events(self, events: Sequence[Event], keep: int) -> None:
+        rows = [(event.seq, event.charger, _json(event)) for event in events]
+
+        def work(c: Connection) -> None:
+            c.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+            c.execute("DELETE FROM events WHERE seq <= ?", (rows[-1][0] - keep,))
+
+        await self._engine.write(work)
+
+    async def last_event(self) -> int:
+        return await self._engine.read(lambda c: int(c.execute("SELECT max(seq) FROM events").fetchone()[0] or 0))
+
+    async def events(self, after: int, *, charger: str | None = None, limit: int = 500) -> list[Event]:
+        sql = "SELECT doc FROM events WHERE seq > ?1 AND (?2 IS NULL OR charger = ?2) ORDER BY seq LIMIT ?3"
+        return await self._select(Event, sql, after, charger, limit)
+
+    async def oldest_event(self) -> int:
+        return await self._engine.read(lambda c: int(c.execute("SELECT min(seq) FROM events").fetchone()[0] or 0))
+
+    async def put_knocks(self, knocks: Sequence[Knock]) -> None:
+        rows = [(knock.charger, _moment(knock.last_at), _json(knock)) for knock in knocks]
+        await self._engine.write(lambda c: c.executemany("INSERT OR REPLACE INTO knocks VALUES (?, ?, ?)", rows))
+
+    async def drop_knocks(self, chargers: Sequence[str]) -> None:
+        rows = [(charger,) for charger in chargers]
+        await self._engine.write(lambda c: c.executemany("DELETE FROM knocks WHERE id = ?", rows))
+
+    async def knocks(self) -> list[Knock]:
+        return await self._select(Knock, "SELECT doc FROM knocks ORDER BY last_at DESC")
 
 
 def _put_session(c: Connection, session: Session) -> None:

@@ -20,9 +20,12 @@ from ocpp_bridge.model import (
     Command,
     Connector,
     Deviation,
+    Event,
+    Knock,
     Session,
     Site,
     Status,
+    Tariff,
     Token,
     Watch,
 )
@@ -191,6 +194,57 @@ class Contract:
         assert await store.add_watch(replace(without_key, id="wat_4")) == replace(without_key, id="wat_4")
         await store.save_watch(replace(first, state="delivered"))
         assert [watch.id for watch in await store.waiting_watches()] == ["wat_3", "wat_4"]
+
+    async def test_a_watch_of_a_charger_keeps_what_it_saw(self, store: BridgeStore) -> None:
+        watch = Watch("wat_1", "evt_1", "", {}, NOW, charger="CL-1", connector=1, until="free", expires_at=NOW)
+        await store.add_watch(watch)
+        assert await store.watch("wat_1") == watch
+        met = replace(watch, ended="met", told={"charger": {"id": "CL-1"}})
+        await store.save_watch(met)
+        assert await store.waiting_watches() == [met]
+        assert await store.watch("wat_2") is None
+
+    async def test_tokens_are_found_without_regard_to_case_the_exact_one_first(self, store: BridgeStore) -> None:
+        upper, lower = Token("ABC", "drv-ada"), Token("abc", "drv-ben")
+        await store.put_tokens([upper])
+        assert await store.token("aBc") == upper
+        await store.put_tokens([lower])
+        assert await store.token("abc") == lower
+        assert await store.token("ABC") == upper
+
+    async def test_attempts_are_found_by_token_over_all_chargers(self, store: BridgeStore) -> None:
+        batch = Telemetry()
+        for number, (charger, token) in enumerate((("CL-1", "TAGA"), ("CL-2", "taga"), ("CL-2", "TAGB"))):
+            batch.attempts.append(Attempt(charger, token, "Accepted", NOW + timedelta(seconds=number), "Authorize"))
+        await store.save_telemetry(batch)
+        assert [(a.charger, a.token) for a in await store.attempts_of(["TagA"])] == [("CL-2", "taga"), ("CL-1", "TAGA")]
+        assert [a.token for a in await store.attempts_of(["TAGA", "TAGB"], limit=1)] == ["TAGB"]
+        assert await store.attempts_of([]) == []
+
+    async def test_tariffs_come_back_as_they_were_put(self, store: BridgeStore) -> None:
+        tariff = Tariff("t", "CAD", "Day", price_per_kwh=0.35, details={"note": "n"})
+        await store.put_tariffs([replace(tariff, name="old")])
+        await store.put_tariffs([tariff])
+        assert await store.tariffs() == [tariff]
+
+    async def test_events_are_read_on_from_a_number_and_only_the_newest_are_kept(self, store: BridgeStore) -> None:
+        assert (await store.last_event(), await store.oldest_event()) == (0, 0)
+        events = [Event(n, "charger.booted", NOW, f"CL-{n % 2}", {"n": n}) for n in range(1, 6)]
+        await store.add_events(events[:3], keep=4)
+        await store.add_events(events[3:], keep=4)
+        assert (await store.oldest_event(), await store.last_event()) == (2, 5)
+        assert await store.events(3) == events[3:]
+        assert [event.seq for event in await store.events(0, charger="CL-1")] == [3, 5]
+        assert [event.seq for event in await store.events(0, limit=1)] == [2]
+
+    async def test_knocks_are_counted_by_charger_newest_first(self, store: BridgeStore) -> None:
+        first = Knock("CL-7", "10.0.0.7", NOW, NOW)
+        later = Knock("CL-8", "10.0.0.8", NOW, NOW + timedelta(seconds=5), 3, "ocpp1.6")
+        await store.put_knocks([first, later])
+        await store.put_knocks([replace(first, count=2)])
+        assert await store.knocks() == [later, replace(first, count=2)]
+        await store.drop_knocks(["CL-8"])
+        assert [knock.charger for knock in await store.knocks()] == ["CL-7"]
 
 
 class TestSqlite(Contract):
