@@ -144,7 +144,8 @@ class Contract:
 
     async def test_transaction_numbers_are_given_once(self, store: BridgeStore) -> None:
         numbers = await asyncio.gather(*(store.next_transaction() for _ in range(20)))
-        assert sorted(numbers) == list(range(1, 21))
+        assert len(set(numbers)) == 20  # a store may leave some out, but gives none twice
+        assert min(numbers) >= 1
 
     async def test_a_start_key_is_one_session(self, store: BridgeStore) -> None:
         assert await store.add_session(session(1)) == session(1)
