@@ -66,11 +66,13 @@ def turns(scenario: Scenario, history: History, acts: Sequence[Act]) -> list[Tur
 
 def _replies(message: Said, later: Sequence[Said], speed: float) -> list[Said]:
     if message.turn is not None:
-        return [each for each in later if each.by == "bot" and each.turn == message.turn]
+        return [each for each in later if each.by == "bot" and not each.own and each.turn == message.turn]
     replies: list[Said] = []
     for each in later:
         if each.by == "driver":
             break
+        if each.own:
+            continue
         last = replies[-1].at if replies else message.at
         if (each.at - last) / speed > (GAP_REAL_S if replies else TURN_REAL_S):
             break
