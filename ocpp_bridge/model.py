@@ -90,6 +90,27 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a charger was connected when the bridge last knew, and since when."""
+
+    charger: str
+    connected: bool
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A connector (0: the whole charger) that was taken out of service on purpose. Only an operator ends it."""
+
+    charger: str
+    connector: int
+    reason: Literal["hazard", "operator"]
+    at: datetime
+    command: str
+    driver: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """An id token: an RFID card or an app account. `status` is what an Authorize is answered with, while not expired."""
 
@@ -128,6 +149,10 @@ class Session:
     meter_wh: float | None = None
     power_w: float | None = None
     last_meter_at: datetime | None = None
+    remote_start: int | None = None  # OCPP 2: the remoteStartId that it was started with
+    seq_no: int | None = None  # OCPP 2: of the newest TransactionEvent
+    charging: str | None = None  # OCPP 2: the chargingState last told
+    meter_known: bool = True  # False: no reading at the start has come yet
 
     @property
     def energy_wh(self) -> float:
@@ -165,6 +190,7 @@ class Command:
     detail: str | None = None
     refused: dict[str, str] | None = None
     decision: dict[str, Any] | None = None
+    params: dict[str, Any] = field(default_factory=dict)
     effect: dict[str, Any] | None = None
     sent_at: datetime | None = None
     answered_at: datetime | None = None

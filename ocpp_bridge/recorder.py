@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import structlog
 
-from ocpp_bridge.model import Attempt, Boot, Deviation, Session, Status
+from ocpp_bridge.model import Attempt, Boot, Deviation, Presence, Session, Status
 from ocpp_bridge.store.base import BridgeStore, Telemetry
 
 log = structlog.get_logger(__name__)
@@ -57,6 +57,7 @@ class Recorder:
         new = self._batch
         new.boots = {**old.boots, **new.boots}
         new.statuses = {**old.statuses, **new.statuses}
+        new.presences = {**old.presences, **new.presences}
         new.meters = {**old.meters, **new.meters}
         new.attempts = (old.attempts + new.attempts)[-ATTEMPTS_LIMIT:]
         for key, deviation in old.deviations.items():
@@ -69,6 +70,9 @@ class Recorder:
 
     def status(self, status: Status) -> None:
         self._batch.statuses[status.charger, status.connector] = status
+
+    def presence(self, presence: Presence) -> None:
+        self._batch.presences[presence.charger] = presence
 
     def meter(self, session: Session) -> None:
         self._batch.meters[session.id] = session

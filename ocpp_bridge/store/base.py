@@ -16,7 +16,9 @@ from ocpp_bridge.model import (
     Command,
     Deviation,
     Event,
+    Hold,
     Knock,
+    Presence,
     Session,
     Site,
     Status,
@@ -36,12 +38,13 @@ class Telemetry:
 
     boots: dict[str, Boot] = field(default_factory=dict)
     statuses: dict[tuple[str, int], Status] = field(default_factory=dict)
+    presences: dict[str, Presence] = field(default_factory=dict)
     meters: dict[str, Session] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     deviations: dict[tuple[str, str, str, str], Deviation] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.boots or self.statuses or self.meters or self.attempts or self.deviations)
+        return bool(self.boots or self.statuses or self.presences or self.meters or self.attempts or self.deviations)
 
 
 class BridgeStore(Protocol):
@@ -87,6 +90,8 @@ class BridgeStore(Protocol):
 
     async def statuses(self) -> list[Status]: ...
 
+    async def presences(self) -> list[Presence]: ...
+
     async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
         """The newest first."""
         ...
@@ -120,6 +125,18 @@ class BridgeStore(Protocol):
     ) -> list[Session]:
         """The newest first."""
         ...
+
+    # ---- out of service on purpose
+
+    async def put_hold(self, hold: Hold) -> None:
+        """One a connector: a newer one replaces it."""
+        ...
+
+    async def drop_holds(self, charger: str, connector: int) -> None:
+        """Of one connector; of the charger and every connector of it where `connector` is 0."""
+        ...
+
+    async def holds(self) -> list[Hold]: ...
 
     # ---- commands and watches
 

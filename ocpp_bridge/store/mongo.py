@@ -14,7 +14,9 @@ from ocpp_bridge.model import (
     Command,
     Deviation,
     Event,
+    Hold,
     Knock,
+    Presence,
     Session,
     Site,
     Status,
@@ -145,6 +147,8 @@ class MongoStore:
             await self._put("bridge_boots", boot, boot.charger)
         for status in batch.statuses.values():
             await self._put("bridge_statuses", status, f"{status.charger}/{status.connector}")
+        for presence in batch.presences.values():
+            await self._put("bridge_presences", presence, presence.charger)
         for session in batch.meters.values():  # an ended session's document is final
             where = {"_id": session.id, "state": "active"}
             await self._db["bridge_sessions"].replace_one(where, _doc(session, session.id))
@@ -162,6 +166,9 @@ class MongoStore:
 
     async def statuses(self) -> list[Status]:
         return await self._many("bridge_statuses", Status, {}, [("_id", 1)])
+
+    async def presences(self) -> list[Presence]:
+        return await self._many("bridge_presences", Presence, {}, [("_id", 1)])
 
     async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
         newest = [("at", -1), ("_id", -1)]
@@ -211,6 +218,20 @@ class MongoStore:
         asked = {"driver": driver, "charger": charger, "state": state}
         where = {name: value for name, value in asked.items() if value is not None}
         return await self._many("bridge_sessions", Session, where, [("_id", -1)], limit)
+
+    # ---- out of service on purpose
+
+    async def put_hold(self, hold: Hold) -> None:
+        await self._put("bridge_holds", hold, f"{hold.charger}/{hold.connector}")
+
+    async def drop_holds(self, charger: str, connector: int) -> None:
+        where: Document = {"charger": charger}
+        if connector:
+            where["connector"] = connector
+        await self._db["bridge_holds"].delete_many(where)
+
+    async def holds(self) -> list[Hold]:
+        return await self._many("bridge_holds", Hold, {}, [("charger", 1), ("connector", 1)])
 
     # ---- commands and watches
 

@@ -18,7 +18,9 @@ from ocpp_bridge.model import (
     Command,
     Deviation,
     Event,
+    Hold,
     Knock,
+    Presence,
     Session,
     Site,
     Status,
@@ -66,7 +68,11 @@ CREATE TABLE events (seq INTEGER PRIMARY KEY, charger TEXT, doc TEXT NOT NULL);
 CREATE INDEX events_charger ON events (charger, seq);
 CREATE TABLE knocks (id TEXT PRIMARY KEY, last_at TEXT NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;
 """
-MIGRATIONS = (_V1, _V2)
+_V3 = """
+CREATE TABLE presences (charger TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE holds (charger TEXT, connector INTEGER, doc TEXT NOT NULL, PRIMARY KEY (charger, connector)) WITHOUT ROWID;
+"""
+MIGRATIONS = (_V1, _V2, _V3)
 ATTEMPTS_KEPT = 200  # a charger; older ones go
 
 Connection = sqlite3.Connection
@@ -157,6 +163,9 @@ class SqliteStore:
             c.executemany(
                 "INSERT OR REPLACE INTO statuses VALUES (?, ?, ?)", [(*k, _json(v)) for k, v in batch.statuses.items()]
             )
+            c.executemany(
+                "INSERT OR REPLACE INTO presences VALUES (?, ?)", [(k, _json(v)) for k, v in batch.presences.items()]
+            )
             for session in batch.meters.values():  # an ended session's row is final
                 c.execute("UPDATE sessions SET doc = ? WHERE id = ? AND state = 'active'", (_json(session), session.id))
             c.executemany(
@@ -182,6 +191,9 @@ class SqliteStore:
 
     async def statuses(self) -> list[Status]:
         return await self._select(Status, "SELECT doc FROM statuses")
+
+    async def presences(self) -> list[Presence]:
+        return await self._select(Presence, "SELECT doc FROM presences")
 
     async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
         return await self._select(
@@ -251,6 +263,19 @@ class SqliteStore:
             state,
             limit,
         )
+
+    # ---- out of service on purpose
+
+    async def put_hold(self, hold: Hold) -> None:
+        row = (hold.charger, hold.connector, _json(hold))
+        await self._engine.write(lambda c: c.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?)", row))
+
+    async def drop_holds(self, charger: str, connector: int) -> None:
+        sql = "DELETE FROM holds WHERE charger = ?1 AND (?2 = 0 OR connector = ?2)"
+        await self._engine.write(lambda c: c.execute(sql, (charger, connector)))
+
+    async def holds(self) -> list[Hold]:
+        return await self._select(Hold, "SELECT doc FROM holds ORDER BY charger, connector")
 
     # ---- commands and watches
 

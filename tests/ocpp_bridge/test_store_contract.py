@@ -21,7 +21,9 @@ from ocpp_bridge.model import (
     Connector,
     Deviation,
     Event,
+    Hold,
     Knock,
+    Presence,
     Session,
     Site,
     Status,
@@ -141,6 +143,25 @@ class Contract:
         found = await store.session("ses_1")
         assert found is not None
         assert found.state == "ended"
+
+    async def test_presence_comes_back_as_last_told(self, store: BridgeStore) -> None:
+        for connected in (True, False):
+            batch = Telemetry()
+            batch.presences["CL-1"] = Presence("CL-1", connected, NOW)
+            await store.save_telemetry(batch)
+        assert await store.presences() == [Presence("CL-1", False, NOW)]
+
+    async def test_a_connector_is_held_once_and_let_go_alone_or_with_its_charger(self, store: BridgeStore) -> None:
+        await store.put_hold(Hold("CL-1", 1, "hazard", NOW, "cmd_1", "drv-ada"))
+        await store.put_hold(Hold("CL-1", 1, "operator", NOW, "cmd_2"))
+        await store.put_hold(Hold("CL-1", 2, "hazard", NOW, "cmd_3"))
+        await store.put_hold(Hold("CL-2", 1, "hazard", NOW, "cmd_4"))
+        assert [hold.command for hold in await store.holds()] == ["cmd_2", "cmd_3", "cmd_4"]
+        await store.drop_holds("CL-1", 2)
+        assert [hold.command for hold in await store.holds()] == ["cmd_2", "cmd_4"]
+        await store.put_hold(Hold("CL-1", 2, "hazard", NOW, "cmd_3"))
+        await store.drop_holds("CL-1", 0)
+        assert [hold.command for hold in await store.holds()] == ["cmd_4"]
 
     async def test_transaction_numbers_are_given_once(self, store: BridgeStore) -> None:
         numbers = await asyncio.gather(*(store.next_transaction() for _ in range(20)))
