@@ -14,10 +14,10 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from chargeline.web import Problem, add_health, install_problem_details, json_object, json_response
-from sandbox import faults
 from sandbox.car import UnknownCar
 from sandbox.charger import Charger
-from sandbox.station import NotPossible
+from sandbox.fault_table import BadFault, UnknownFault, read_params, table
+from sandbox.reporter import NotPossible
 from sandbox.world import World
 
 PAGE = Path(__file__).parent / "page"
@@ -54,7 +54,7 @@ def build(world: World, name: str = "sandbox") -> Sanic[Any, Any]:
 
     @app.get("/v1/faults", name="fault_table")
     async def fault_table(request: Request) -> HTTPResponse:
-        return json_response({"faults": faults.table()})
+        return json_response({"faults": table()})
 
     @app.get("/v1/cars", name="cars")
     async def cars(request: Request) -> HTTPResponse:
@@ -63,6 +63,20 @@ def build(world: World, name: str = "sandbox") -> Sanic[Any, Any]:
     @app.get("/v1/drivers", name="drivers")
     async def drivers(request: Request) -> HTTPResponse:
         return json_response({"drivers": list(world.plan.drivers), "tokens": list(world.plan.tokens)})
+
+    @app.get("/v1/events", name="events")
+    async def events(request: Request) -> HTTPResponse:
+        charger = request.args.get("charger")
+        if charger is not None:
+            _find(world, charger)
+        kind, limit = request.args.get("type"), _whole(request, "limit", 500, most=5000)
+        if kind not in {None, "frame", "state", "act", "fault"}:
+            raise Problem(422, "bad-request", "type must be one of: frame, state, act, fault.")
+        if request.args.get("newest") is not None:
+            page = world.events.newest(charger=charger, kind=kind, limit=limit)
+        else:
+            page = world.events.after(_whole(request, "after", 0), charger=charger, kind=kind, limit=limit)
+        return raw(page.json(), content_type="application/json", headers={"Cache-Control": "no-store"})
 
     @app.post("/v1/chargers/<charger_id>/plug", name="plug")
     async def plug(request: Request, charger_id: str) -> HTTPResponse:
@@ -77,14 +91,22 @@ def build(world: World, name: str = "sandbox") -> Sanic[Any, Any]:
         except UnknownCar as error:
             raise Problem(422, "bad-car", str(error)) from None
         number = _connector(found, body)
-        _try(lambda: found.station.plug(number, car))
+        try:
+            found.plug(number, car)
+        except NotPossible as error:
+            raise Problem(409, "not-possible", str(error)) from None
         return json_response(found.snapshot())
 
     @app.post("/v1/chargers/<charger_id>/unplug", name="unplug")
     async def unplug(request: Request, charger_id: str) -> HTTPResponse:
-        found = _find(world, charger_id)
-        number = _connector(found, _body(request, {"connector"}))
-        _try(lambda: found.station.unplug(number))
+        found, body = _find(world, charger_id), _body(request, {"connector", "car_unlocked"})
+        number, unlocked = _connector(found, body), body.get("car_unlocked", False)
+        if not isinstance(unlocked, bool):
+            raise Problem(422, "bad-request", "car_unlocked must be true or false.")
+        try:
+            found.unplug(number, car_unlocked=unlocked)
+        except NotPossible as error:
+            raise Problem(409, "not-possible", str(error)) from None
         return json_response(found.snapshot())
 
     @app.post("/v1/chargers/<charger_id>/swipe", name="swipe")
@@ -95,7 +117,7 @@ def build(world: World, name: str = "sandbox") -> Sanic[Any, Any]:
         if not isinstance(token, str) or not 0 < len(token) <= most:
             raise Problem(422, "bad-token", f"token must be a text of 1 to {most} characters.")
         try:
-            info = await found.station.swipe(number, token)
+            info = await found.swipe(number, token)
         except NotPossible as error:
             raise Problem(409, "not-possible", str(error)) from None
         return json_response({"status": info.status, "charger": found.snapshot()})
@@ -103,27 +125,31 @@ def build(world: World, name: str = "sandbox") -> Sanic[Any, Any]:
     @app.put("/v1/chargers/<charger_id>/faults/<fault>", name="set_fault")
     async def set_fault(request: Request, charger_id: str, fault: str) -> HTTPResponse:
         found = _find(world, charger_id)
-        body = json_object(request) if request.body else {}
-        try:
-            found.faults.set(fault, body, frozenset(found.station.connectors))
-        except faults.UnknownFault as error:
-            raise Problem(422, "unknown-fault", str(error.args[0])) from None
-        except faults.BadFault as error:
-            raise Problem(422, "bad-fault", str(error)) from None
+        _set_fault(request, [found], fault)
         return json_response(found.snapshot())
 
     @app.delete("/v1/chargers/<charger_id>/faults/<fault>", name="clear_fault")
     async def clear_fault(request: Request, charger_id: str, fault: str) -> HTTPResponse:
         found = _find(world, charger_id)
-        try:
-            found.faults.clear(fault)
-        except faults.UnknownFault as error:
-            raise Problem(422, "unknown-fault", str(error.args[0])) from None
+        _clear_fault([found], fault)
         return json_response(found.snapshot())
+
+    @app.put("/v1/sites/<site_id>/faults/<fault>", name="set_site_fault")
+    async def set_site_fault(request: Request, site_id: str, fault: str) -> HTTPResponse:
+        found = _find_site(world, site_id)
+        _set_fault(request, found, fault)
+        return json_response({"chargers": [each.snapshot() for each in found]})
+
+    @app.delete("/v1/sites/<site_id>/faults/<fault>", name="clear_site_fault")
+    async def clear_site_fault(request: Request, site_id: str, fault: str) -> HTTPResponse:
+        found = _find_site(world, site_id)
+        _clear_fault(found, fault)
+        return json_response({"chargers": [each.snapshot() for each in found]})
 
     @app.post("/v1/reset", name="reset")
     async def reset(request: Request) -> HTTPResponse:
-        await world.back_to_start()
+        only = request.args.get("charger")
+        await world.back_to_start(None if only is None else _find(world, only))
         return json_response({"status": "reset"})
 
     return app
@@ -167,8 +193,37 @@ def _connector(charger: Charger, body: dict[str, Any]) -> int:
     return number
 
 
-def _try(act: Callable[[], None]) -> None:
+def _find_site(world: World, site_id: str) -> list[Charger]:
+    found = [each for each in world.chargers.values() if each.plan.site.id == site_id]
+    if not found:
+        raise Problem(404, "unknown-site", f"There is no site {site_id[:48]!r} with simulated chargers.")
+    return found
+
+
+def _set_fault(request: Request, chargers: list[Charger], fault: str) -> None:
+    """The same fault on all of them, or on none where one of them cannot have it."""
+    body = json_object(request) if request.body else {}
     try:
-        act()
-    except NotPossible as error:
-        raise Problem(409, "not-possible", str(error)) from None
+        for each in chargers:
+            read_params(fault, body, frozenset(each.station.connectors))
+        for each in chargers:
+            each.faults.set(fault, body, frozenset(each.station.connectors))
+    except UnknownFault as error:
+        raise Problem(422, "unknown-fault", str(error.args[0])) from None
+    except BadFault as error:
+        raise Problem(422, "bad-fault", str(error)) from None
+
+
+def _clear_fault(chargers: list[Charger], fault: str) -> None:
+    try:
+        for each in chargers:
+            each.faults.clear(fault)
+    except UnknownFault as error:
+        raise Problem(422, "unknown-fault", str(error.args[0])) from None
+
+
+def _whole(request: Request, name: str, default: int, most: int = 2**53) -> int:
+    raw_value = request.args.get(name, str(default))
+    if not raw_value.isascii() or not raw_value.isdigit() or len(raw_value) > 16 or int(raw_value) > most:
+        raise Problem(422, "bad-request", f"{name} must be a whole number from 0 to {most}.")
+    return int(raw_value)

@@ -1,10 +1,14 @@
-"""One simulated charger put together: plan, faults, station, protocol, link. What acts on the whole box is here: restart, back to start."""
+"""One simulated charger put together: plan, faults, station, protocol, link. What acts on the whole box is here: restart, faults of
+the line, back to the start. What happens to it is noted in the event log.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from random import Random
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
 import structlog
 from websockets.asyncio.client import ClientConnection
@@ -12,44 +16,60 @@ from websockets.asyncio.client import ClientConnection
 from chargeline.clock import Clock
 from chargeline.logs import masked
 from sandbox.car import Car, Garage
+from sandbox.events import EventLog
 from sandbox.faults import Faults
+from sandbox.frames import Call, CallError, Frame
 from sandbox.link import Address, Link
 from sandbox.outbox import Outbox
 from sandbox.plan import ChargerPlan
+from sandbox.protocols import PROTOCOLS
+from sandbox.reporter import NotPossible
+from sandbox.session import Box, Identity
+from sandbox.snapshot import essence, snapshot
 from sandbox.socket import Socket
-from sandbox.station import NotPossible, Station
+from sandbox.station import Station
 from sandbox.tasks import Tasks
-from sandbox.v16.protocol import Identity, Protocol16
+from sandbox.tokens import IdInfo
 
 log = structlog.get_logger(__name__)
 
-RESTART, OFFLINE = "restart", "offline"
+RESTART, OFFLINE, POWER, AWAY = "restart", "offline", "power_out", "away_after_stop"
+STRANGERS_CAR = {"soc": 20}
 # Faults under which the charger is not expected to be connected and booted.
-_ABSENT = ("offline", "silent", "reboot_never_returns")
+_ABSENT = ("offline", "silent", "reboot_never_returns", "power_out", "reconnects_late")
 
 
 class Charger:
-    def __init__(self, plan: ChargerPlan, url: str, garage: Garage, *, clock: Clock, rng: Random) -> None:
+    def __init__(
+        self, plan: ChargerPlan, url: str, garage: Garage, *, clock: Clock, rng: Random, events: EventLog | None = None
+    ) -> None:
         self.plan = plan
         self.clock = clock
+        self.events = events or EventLog(clock)
         self.faults = Faults()
         self.outbox = Outbox(plan.id, clock)
         self.station = Station(plan.id, list(plan.connectors), clock=clock, rng=rng, faults=self.faults)
-        who = Identity(
-            vendor=plan.vendor,
-            model=plan.model_name,
-            firmware=plan.model.firmware,
-            serial=f"SIM-{plan.id}",
-            boots_on_reconnect=plan.model.boots_on_reconnect,
-        )
-        self.protocol = Protocol16(self.station, who, self.outbox, self.restart)
+        self._rng = rng
+        who = Identity(plan.vendor, plan.model_name, plan.model.firmware, f"SIM-{plan.id}")
+        box = Box(self.station, who, self.outbox, self.restart, self.note_state, self._new_id)
+        self.protocol = PROTOCOLS[plan.model.protocol](box)
         self.link = Link(
-            Address(url, plan.id, self.protocol.subprotocol, plan.password), clock=clock, rng=rng, serve=self._serve
+            Address(url, plan.id, self.protocol.name, plan.password),
+            clock=clock,
+            rng=rng,
+            serve=self._serve,
+            changed=self.note_state,
+            late_s=lambda: float((self.faults.get("reconnects_late") or {"seconds": 0.0})["seconds"]),
+            bare=lambda: self.protocol.version == "1.6" and self.faults.has("no_subprotocol"),
         )
         self._garage = garage
-        self._rng = rng
         self._tasks = Tasks(plan.id)
-        self._offline_since = 0
+        self._held_since = {OFFLINE: 0, POWER: 0}
+        self._restarting = False
+        self._neighbour: int | None = None
+        self._noted: dict[str, Any] | None = None
+        self.station.on_refresh = self.note_state
+        self.station.on_ended = self._transaction_ended
         self.faults.on_change(self._fault_changed)
         self._set_up()
 
@@ -65,6 +85,7 @@ class Charger:
     def restart(self) -> None:
         """Cuts the line, forgets what a restart forgets, dials again after the model's time; with `reboot_never_returns` never."""
         log.info("restarting", charger=self.plan.id)
+        self._restarting = True
         self.link.hold(RESTART)
         self.protocol.restarted()
         self.station.power_cycle()
@@ -72,6 +93,12 @@ class Charger:
 
     async def back_to_start(self) -> None:
         """Ends transactions, takes all faults away, puts cars and faults where they were at the beginning, and restarts."""
+        await self.clear_scene()
+        self._set_up()
+        self._tasks.spawn(self._begin_life(), "first minute")
+
+    async def clear_scene(self) -> None:
+        """Ends transactions and takes away all faults and cars; the charger then connects and boots anew."""
         for name in self.faults.all():
             self.faults.clear(name)
         self.station.stop_all("Reboot")
@@ -79,17 +106,21 @@ class Charger:
             await self.outbox.drained(within_s=3)
         for connector in self.station.connectors.values():
             connector.car, connector.reservation, connector.operative = None, None, True
+            connector.last_session = None
         self.station.operative = True
-        self.station.tokens.cache.clear()
-        self.station.power_cycle()
+        self.station.tokens.forget()
         self.protocol.restarted()
+        self.station.power_cycle()
         self.link.drop()
-        self._set_up()
-        self._tasks.spawn(self._begin_life(), "first minute")
+        self.link.hurry()
+
+    @property
+    def restarting(self) -> bool:
+        return self._restarting
 
     @property
     def should_be_ready(self) -> bool:
-        return not any(self.faults.has(name) for name in _ABSENT)
+        return not self.link.version_refused and not any(self.faults.has(name) for name in _ABSENT)
 
     @property
     def ready(self) -> bool:
@@ -97,11 +128,11 @@ class Charger:
 
     def _set_up(self) -> None:
         for key, value in self.plan.model.configuration.items():
-            if self.protocol.configuration.write(key, value) != "Accepted":
-                log.error("configuration_refused", charger=self.plan.id, key=key)
+            if (status := self.protocol.configure(key, value)) != "Accepted":
+                log.error("configuration_refused", charger=self.plan.id, key=key, status=status)
         for number, car in self.plan.cars.items():
             self.station.plug(number, self._garage.car(car))
-        for name, params in self.plan.faults.items():
+        for name, params in {**self.plan.model.quirks, **self.plan.faults}.items():
             if name != "silent":
                 self.faults.set(name, params)
 
@@ -109,22 +140,26 @@ class Charger:
         """What comes once the charger is booted: the first swipes, and silence (a charger falls silent, it is not born so)."""
         if not self.plan.swiped and "silent" not in self.plan.faults:
             return
-        while not self.protocol.online:
-            await self.clock.sleep(1.0)
+        await self.when_online()
         for number, token in self.plan.swiped.items():
-            await self._first_swipe(number, token)
+            await self.swipe_quietly(number, token)
         if "silent" in self.plan.faults:
             await self.outbox.drained(within_s=30)
             self.faults.set("silent", {})
 
-    async def _first_swipe(self, number: int, token: str) -> None:
+    async def when_online(self) -> None:
+        while not self.protocol.online:
+            await self.clock.sleep(1.0)
+
+    async def swipe_quietly(self, number: int, token: str) -> None:
+        """A swipe that nobody waits for: what comes of it is only logged."""
         try:
             info = await self.station.swipe(number, token)
         except NotPossible as error:
-            log.warning("first_swipe_not_possible", charger=self.plan.id, why=str(error))
+            log.warning("swipe_not_possible", charger=self.plan.id, why=str(error))
             return
         if info.status != "Accepted":
-            log.warning("first_swipe_refused", charger=self.plan.id, token=masked(token), status=info.status)
+            log.warning("swipe_refused", charger=self.plan.id, token=masked(token), status=info.status)
 
     async def _serve(self, connection: ClientConnection) -> None:
         socket = Socket(
@@ -135,12 +170,18 @@ class Charger:
             new_id=lambda: f"{self._rng.getrandbits(96):024x}",
             clock=self.clock,
             faults=self.faults,
+            seen=self._frame_seen,
+            bad_frame_code=self.protocol.bad_frame_code,
         )
-        session = self._tasks.spawn(self.protocol.session(socket), "session")
+        self.note_state()
+        session = self._tasks.spawn(self.protocol.run(socket), "session")
         try:
             await socket.run()
         finally:
             session.cancel()
+
+    def _new_id(self) -> str:
+        return str(UUID(int=self._rng.getrandbits(128), version=4))
 
     def _spawn(self, work: Awaitable[None], name: str) -> None:
         async def run() -> None:
@@ -151,90 +192,131 @@ class Charger:
     async def _come_back(self) -> None:
         await self.clock.sleep(self.plan.model.reboot_s)
         if not self.faults.has("reboot_never_returns"):
-            self.link.release(RESTART)
+            self._released()
 
-    # --- faults of the line -------------------------------------------------------------------------------------
+    def _released(self) -> None:
+        self._restarting = False
+        self.link.release(RESTART)
+        self.note_state()
+
+    # --- faults of the whole box --------------------------------------------------------------------------------
     def _fault_changed(self, name: str) -> None:
-        if name == "offline":
-            self._offline_changed()
-        elif name == "silent" and not self.faults.has(name):
-            self.protocol.tell_statuses()
-        elif name == "reboot_never_returns" and not self.faults.has(name):
-            self.link.release(RESTART)
+        self.events.add(self.plan.id, "fault", name=name, params=self.faults.get(name))
+        there = self.faults.has(name)
+        match name:
+            case "offline":
+                self._line_fault(OFFLINE, there)
+            case "power_out":
+                if there:
+                    self.station.stop_all("PowerLoss")
+                    self.protocol.restarted()
+                    self.station.power_cycle()
+                self._line_fault(POWER, there)
+            case "silent" if not there:
+                self.protocol.tell_statuses()
+            case "reboot_never_returns" if not there:
+                self._released()
+            case "reconnects_late" if not there:
+                self.link.hurry()
+            case "neighbour_charges":
+                self._neighbour_changed()
+        self.note_state()
 
-    def _offline_changed(self) -> None:
-        self._offline_since += 1
-        fault = self.faults.get("offline")
-        if fault is None:
-            self.link.release(OFFLINE)
+    def _line_fault(self, name: str, there: bool) -> None:
+        self._held_since[name] += 1
+        if not there:
+            self.link.release(name)
             return
-        self.link.hold(OFFLINE)
-        if "seconds" in fault:
-            self._tasks.spawn(self._offline_ends(fault["seconds"], self._offline_since), "offline")
+        self.link.hold(name)
+        seconds = (self.faults.get(name) or {}).get("seconds")
+        if seconds is not None:
+            self._tasks.spawn(self._line_fault_ends(name, seconds, self._held_since[name]), name)
 
-    async def _offline_ends(self, seconds: float, since: int) -> None:
+    async def _line_fault_ends(self, name: str, seconds: float, since: int) -> None:
         await self.clock.sleep(seconds)
-        if since == self._offline_since:
-            self.faults.clear("offline")
+        if since == self._held_since[name]:
+            self.faults.clear(name)
+
+    def _transaction_ended(self) -> None:
+        if (away := self.faults.get("away_after_stop")) is not None:
+            self._tasks.spawn(self._go_away(away["seconds"]), "away")
+
+    async def _go_away(self, seconds: float) -> None:
+        await self.outbox.drained(within_s=5)
+        self.link.hold(AWAY)
+        await self.clock.sleep(seconds)
+        self.link.release(AWAY)
+
+    def _neighbour_changed(self) -> None:
+        """A stranger comes and charges, or goes."""
+        if self._neighbour is not None:
+            connector, self._neighbour = self.station.connectors[self._neighbour], None
+            if connector.car is not None:
+                self.station.unplug(connector.number, car_unlocked=True)
+        fault = self.faults.get("neighbour_charges")
+        if fault is None:
+            return
+        free = [number for number, each in self.station.connectors.items() if each.car is None]
+        number = fault.get("connector") or (free[-1] if free else None)
+        if number is None or self.station.connectors[number].car is not None:
+            log.warning("no_place_for_neighbour", charger=self.plan.id)
+            return
+        self._neighbour = number
+        self.station.plug(number, self._garage.car(STRANGERS_CAR))
+        self._tasks.spawn(self._neighbour_swipes(number, fault["token"]), "neighbour")
+
+    async def _neighbour_swipes(self, number: int, token: str) -> None:
+        await self.when_online()
+        if self._neighbour == number:
+            await self.swipe_quietly(number, token)
+
+    # --- what a driver does, noted ------------------------------------------------------------------------------
+    def plug(self, number: int, car: Car) -> None:
+        """Raises NotPossible."""
+        with self._noted_act("plug", number):
+            self.station.plug(number, car)
+
+    def unplug(self, number: int, *, car_unlocked: bool = False) -> None:
+        """Raises NotPossible."""
+        with self._noted_act("unplug", number):
+            self.station.unplug(number, car_unlocked=car_unlocked)
+
+    async def swipe(self, number: int, token: str) -> IdInfo:
+        """Raises NotPossible."""
+        with self._noted_act("swipe", number) as outcome:
+            info = await self.station.swipe(number, token)
+            outcome.append(info.status)
+        return info
+
+    @contextmanager
+    def _noted_act(self, what: Literal["plug", "unplug", "swipe"], connector: int) -> Iterator[list[str]]:
+        outcome: list[str] = []
+        try:
+            yield outcome
+        except NotPossible as error:
+            self.events.add(self.plan.id, "act", what=what, connector=connector, outcome="NotPossible", why=str(error))
+            raise
+        done = outcome[0] if outcome else "done"
+        self.events.add(self.plan.id, "act", what=what, connector=connector, outcome=done)
 
     # --- what can be seen ---------------------------------------------------------------------------------------
     def snapshot(self) -> dict[str, Any]:
-        """The charger as the API shows it. Tokens are shortened: the page may be on a shared screen."""
-        self.station.advance()
-        plan = self.plan
-        whole = self.station.shown(0)
-        return {
-            "id": plan.id,
-            "label": plan.label,
-            "site": {"id": plan.site.id, "name": plan.site.name, "city": plan.site.city},
-            "vendor": plan.vendor,
-            "model": plan.model_name,
-            "protocol": self.protocol.name,
-            "connected": self.link.connected,
-            "booted": self.protocol.booted,
-            "boot_status": self.protocol.boot_status,
-            "restarting": self.link.held and not self.faults.has("offline"),
-            "untold_messages": len(self.outbox),
-            "status": whole.status,
-            "error_code": None if whole.error_code == "NoError" else whole.error_code,
-            "faults": self.faults.all(),
-            "connectors": [self._connector(number) for number in self.station.connectors],
-        }
+        return snapshot(self)
 
-    def _connector(self, number: int) -> dict[str, Any]:
-        connector, shown = self.station.connectors[number], self.station.shown(number)
-        transaction = connector.transaction
-        return {
-            "connector": number,
-            "evse": connector.plan.evse,
-            "plug": connector.plan.plug,
-            "max_kw": connector.plan.max_kw,
-            "tethered": connector.plan.tethered,
-            "status": shown.status,
-            "error_code": None if shown.error_code == "NoError" else shown.error_code,
-            "meter_wh": int(connector.meter_wh),
-            "power_w": round(self.station.power_w(number)),
-            "authorised_token_last4": connector.authorisation.token[-4:] if connector.authorisation else None,
-            "reserved": connector.reservation is not None,
-            "car": _car(connector.car),
-            "transaction": None
-            if transaction is None
-            else {
-                "number": transaction.number,
-                "token_last4": transaction.token[-4:],
-                "started_at": transaction.started_at.isoformat(),
-                "energy_wh": int(connector.meter_wh) - transaction.meter_start_wh,
-            },
-        }
+    def note_state(self) -> None:
+        """Notes the state in the event log where it is a new one."""
+        now = self.snapshot()
+        core = essence(now)
+        if core != self._noted:
+            self._noted = core
+            self.events.add(self.plan.id, "state", snapshot=now)
 
-
-def _car(car: Car | None) -> dict[str, Any] | None:
-    if car is None:
-        return None
-    return {
-        "kind": car.kind.name,
-        "soc": round(car.soc, 1),
-        "limit_soc": car.limit_soc,
-        "willing": car.willing,
-        "full": car.full,
-    }
+    def _frame_seen(self, direction: Literal["in", "out"], frame: Frame, action: str) -> None:
+        facts: dict[str, Any] = {"direction": direction, "message_id": frame.message_id, "action": action}
+        if isinstance(frame, CallError):
+            facts |= {"kind": "error", "payload": {"code": frame.code, "description": frame.description}}
+        else:
+            facts |= {"kind": "call" if isinstance(frame, Call) else "result", "payload": frame.payload}
+        if direction == "in" and isinstance(frame, Call):
+            facts["before"] = self.snapshot()
+        self.events.add(self.plan.id, "frame", **facts)

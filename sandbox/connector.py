@@ -70,12 +70,20 @@ class Transaction:
     draws_from: float  # monotonic seconds: the car's handshake is over
     reservation: int | None = None
     remote_start: int | None = None
-    number: int | None = None  # OCPP 1.6 transactionId
+    number: int | str | None = None  # the OCPP transactionId: from the central system in 1.6, our own in OCPP 2
     suspended: bool = False  # the charger gives no energy: the token was refused after the start
     ended_at: datetime | None = None
     meter_stop_wh: int | None = None
     stop_reason: str | None = None
     stop_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastSession:
+    token_last4: str
+    stop_reason: str
+    energy_wh: int
+    ended_at: datetime
 
 
 @dataclass(slots=True)
@@ -88,10 +96,16 @@ class Connector:
     finishing: bool = False  # a transaction has ended and the cable is still in
     operative: bool = True
     reservation: Reservation | None = None
+    last_session: LastSession | None = None
+    unlocks: int = 0  # since the plug went in
 
     @property
     def number(self) -> int:
         return self.plan.number
+
+    @property
+    def in_use(self) -> bool:
+        return self.car is not None or self.authorisation is not None or self.transaction is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,7 @@ class Conditions:
 
     now: float  # monotonic seconds
     station_operative: bool = True
+    evse_taken: bool = False  # another connector of the same EVSE is in use: an EVSE serves one at a time
     error_code: str | None = None
     car_refuses: bool = False
     stuck_finishing: bool = False
@@ -127,7 +142,7 @@ def status_of(connector: Connector, conditions: Conditions) -> Status:
         if conditions.now < transaction.draws_from:
             return "Preparing"
         return "Charging" if drawn_kw(connector, conditions) > 0 else "SuspendedEV"
-    if not (connector.operative and conditions.station_operative):
+    if not (connector.operative and conditions.station_operative) or (conditions.evse_taken and not connector.in_use):
         return "Unavailable"
     if connector.finishing or conditions.stuck_finishing:
         return "Finishing"

@@ -18,7 +18,9 @@ from chargeline.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # real seconds; the last one repeats
+BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # the last one repeats
+REFUSED_S = 60.0  # after the central system did not take the version: it will hardly learn it in seconds
+LEAST_REAL_WAIT_S = 0.1  # dialling is real work for both ends, however fast the clock runs
 JITTER = 0.25
 PING_S = 20.0
 
@@ -45,22 +47,37 @@ class Address:
 
 
 def backoff(attempt: int, rng: Random) -> float:
-    """Seconds before dialling for the `attempt`-th time (from 0), with jitter so that a network does not dial as one."""
+    """Seconds of the clock before dialling for the `attempt`-th time (from 0), with jitter so that a network does not dial as one."""
     base = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
     return base * (1 + rng.uniform(-JITTER, JITTER))
 
 
 class Link:
-    """`serve(connection)` runs the session and returns when the connection is closed."""
+    """`serve(connection)` runs the session and returns when the connection is closed. `late_s()` is how long the charger
+    waits before it dials again after a lost connection, beside its back-off; `bare()`: it offers no subprotocol.
+    """
 
     def __init__(
-        self, address: Address, *, clock: Clock, rng: Random, serve: Callable[[ClientConnection], Awaitable[None]]
+        self,
+        address: Address,
+        *,
+        clock: Clock,
+        rng: Random,
+        serve: Callable[[ClientConnection], Awaitable[None]],
+        changed: Callable[[], None],
+        late_s: Callable[[], float],
+        bare: Callable[[], bool],
     ) -> None:
         self._address = address
         self._clock = clock
         self._rng = rng
         self._serve = serve
+        self._changed = changed
+        self._late_s = late_s
+        self._bare = bare
+        self.version_refused = False  # the central system was reached and does not speak this version
         self._holds: set[str] = set()
+        self._hurried = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
         self._connection: ClientConnection | None = None
@@ -89,6 +106,10 @@ class Link:
         if self._connection is not None:
             self._connection.transport.abort()
 
+    def hurry(self) -> None:
+        """Ends a wait before the next dialling, if there is one."""
+        self._hurried.set()
+
     async def run(self) -> None:
         """Dials for ever; ends by cancellation."""
         attempt = 0
@@ -107,17 +128,28 @@ class Link:
                 finally:
                     self._connection = None
                     connection.transport.abort()
+                    self._changed()
                 log.info("disconnected", charger=self._address.charger, code=connection.close_code)
-            # Dialling is real work for both ends, so its pace is real time, whatever the clock's speed.
-            await asyncio.sleep(backoff(attempt, self._rng))
+            wait_s = REFUSED_S if self.version_refused else backoff(attempt, self._rng)
+            if connection is not None:
+                wait_s += self._late_s()
+            await self._pause(max(self._clock.real_seconds(wait_s), LEAST_REAL_WAIT_S))
             attempt += 1
 
+    async def _pause(self, real_seconds: float) -> None:
+        self._hurried.clear()
+        try:
+            async with asyncio.timeout(real_seconds):
+                await self._hurried.wait()
+        except TimeoutError:
+            pass  # nobody hurried it, as usual
+
     async def _dial(self) -> ClientConnection | None:
-        address = self._address
+        address, bare = self._address, self._bare()
         try:
             connection = await connect(
                 address.uri,
-                subprotocols=[Subprotocol(address.subprotocol)],
+                subprotocols=None if bare else [Subprotocol(address.subprotocol)],
                 additional_headers=address.headers,
                 user_agent_header=None,
                 compression=None,  # OCPP 1.6 chargers rarely have it
@@ -129,7 +161,8 @@ class Link:
         except (OSError, TimeoutError, InvalidHandshake, InvalidMessage) as error:
             log.info("dial_failed", charger=address.charger, why=type(error).__name__, detail=str(error)[:200])
             return None
-        if connection.subprotocol != address.subprotocol:
+        self.version_refused = not bare and connection.subprotocol != address.subprotocol
+        if self.version_refused:
             log.warning("subprotocol_refused", charger=address.charger, offered=address.subprotocol)
             await connection.close()
             return None

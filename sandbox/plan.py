@@ -14,10 +14,10 @@ import orjson
 
 from sandbox.car import Garage, UnknownCar
 from sandbox.connector import ConnectorPlan
-from sandbox.faults import BadFault, UnknownFault, read_params
+from sandbox.fault_table import BadFault, UnknownFault, read_params
+from sandbox.protocols import PROTOCOLS
 
 BUILT_IN = Path(__file__).parent / "network"
-PROTOCOLS = ("ocpp1.6",)
 
 
 class BadNetwork(ValueError):
@@ -40,7 +40,7 @@ class ModelPlan:
     firmware: str = "1.0.0"
     protocol: str = "ocpp1.6"
     reboot_s: float = 20.0
-    boots_on_reconnect: bool = False
+    quirks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     configuration: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -126,7 +126,7 @@ def _charger(
     for car in cars.values():
         garage.car(car)
     faults = own.get("faults", {})
-    for fault, params in faults.items():
+    for fault, params in [*model.quirks.items(), *faults.items()]:
         read_params(fault, params, numbers)
     return ChargerPlan(
         id=name,

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from chargeline.clock import Clock
+from sandbox import quirks
 from sandbox.faults import Faults
 from sandbox.frames import BadFrame, Call, CallError, CallResult, Frame, Payload, decode, encode
 
@@ -62,6 +64,7 @@ class Answer:
 
 
 Handler = Callable[[str, Payload], Answer]
+Seen = Callable[[Literal["in", "out"], Frame, str], None]  # a frame and the action that it calls or answers
 
 
 class Socket:
@@ -75,7 +78,10 @@ class Socket:
         new_id: Callable[[], str],
         clock: Clock,
         faults: Faults,
+        seen: Seen,
+        bad_frame_code: str,
     ) -> None:
+        """`seen` is told of every frame that is sent or received, before it is acted on."""
         self._connection = connection
         self._charger = charger
         self._handler = handler
@@ -83,8 +89,10 @@ class Socket:
         self._new_id = new_id
         self._clock = clock
         self._faults = faults
+        self._seen = seen
+        self._bad_frame_code = bad_frame_code
         self._slot = asyncio.Lock()
-        self._pending: tuple[str, asyncio.Future[Payload]] | None = None
+        self._pending: tuple[str, asyncio.Future[Payload], str] | None = None
         self._calls: asyncio.Queue[Call] = asyncio.Queue(WAITING_CALLS)
         self._closed = False
 
@@ -94,9 +102,11 @@ class Socket:
             if self._closed:
                 raise Disconnected(action)
             message_id, answer = self._new_id(), asyncio.get_running_loop().create_future()
-            self._pending = (message_id, answer)
+            self._pending = (message_id, answer, action)
             try:
-                await self._send(Call(message_id, action, payload))
+                await self._send(
+                    Call(message_id, action, quirks.written(self._faults, "call", action, payload)), action
+                )
                 async with asyncio.timeout(max(self._clock.real_seconds(ANSWER_WITHIN_S), LEAST_REAL_TIMEOUT_S)):
                     result: Payload = await answer
                     return result
@@ -129,19 +139,25 @@ class Socket:
         else:
             await self._connection.close()
 
-    async def _send(self, frame: Frame) -> None:
+    async def _send(self, frame: Frame, action: str = "") -> None:
         if not self._faults.has("silent"):
+            self._seen("out", frame, action)
             await self._connection.send(encode(frame))
 
     async def _received(self, text: str | bytes) -> None:
-        if self._faults.has("silent"):
-            return
         try:
             frame = decode(text)
         except BadFrame as error:
+            if self._faults.has("silent"):
+                return
             log.warning("bad_frame_received", charger=self._charger, why=str(error))
             if error.message_id is not None:
-                await self._send_quietly(CallError(error.message_id, "FormationViolation", str(error)))
+                await self._send_quietly(CallError(error.message_id, self._bad_frame_code, str(error)))
+            return
+        pending = self._pending
+        answers = pending[2] if pending is not None and pending[0] == frame.message_id else ""
+        self._seen("in", frame, frame.action if isinstance(frame, Call) else answers)
+        if self._faults.has("silent"):
             return
         if isinstance(frame, Call):
             try:
@@ -149,12 +165,12 @@ class Socket:
             except asyncio.QueueFull:
                 await self._send_quietly(CallError(frame.message_id, "GenericError", "too many calls are waiting"))
             return
-        if self._pending is None or self._pending[0] != frame.message_id or self._pending[1].done():
+        if pending is None or pending[0] != frame.message_id or pending[1].done():
             log.warning("answer_to_nothing", charger=self._charger, message_id=frame.message_id)
         elif isinstance(frame, CallResult):
-            self._pending[1].set_result(frame.payload)
+            pending[1].set_result(frame.payload)
         else:
-            self._pending[1].set_exception(CallRefused(frame.code, frame.description))
+            pending[1].set_exception(CallRefused(frame.code, frame.description))
 
     async def _answer_in_order(self) -> None:
         while True:
@@ -165,19 +181,20 @@ class Socket:
             frame: Frame
             try:
                 answer = self._handler(call.action, call.payload)
-                frame, then = CallResult(call.message_id, answer.payload), answer.then
+                payload = quirks.written(self._faults, "result", call.action, answer.payload)
+                frame, then = CallResult(call.message_id, payload), answer.then
             except Refusal as refusal:
                 frame = CallError(call.message_id, refusal.code, refusal.description)
             except Exception:  # a defect of ours must not end the session; it is answered and logged with its stack
                 log.exception("call_failed", charger=self._charger, action=call.action)
                 frame = CallError(call.message_id, "InternalError", "the charger failed to handle this call")
             log.debug("answered", charger=self._charger, action=call.action, result=type(frame).__name__)
-            await self._send_quietly(frame)
+            await self._send_quietly(frame, call.action)
             if then is not None:
                 self._spawn(then(), f"after {call.action}")
 
-    async def _send_quietly(self, frame: Frame) -> None:
+    async def _send_quietly(self, frame: Frame, action: str = "") -> None:
         try:
-            await self._send(frame)
+            await self._send(frame, action)
         except ConnectionClosed:
             log.info("answer_not_sent", charger=self._charger, message_id=frame.message_id)

@@ -1,15 +1,14 @@
 """A charger without its network: connectors, authorisation, transactions, meters, and what a driver or a remote hand does to them.
 
 It knows no OCPP version. What happens is told to a `Reporter` (the protocol), which also asks the central system about
-tokens. The statuses are `connector.status_of`'s; what is broken is `faults`.
+tokens. The statuses are `connector.status_of`'s; what is broken is `faults`; what a remote hand asks for is `remote`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from random import Random
-from typing import Literal, Protocol
 
 import structlog
 
@@ -21,72 +20,22 @@ from sandbox.connector import (
     Conditions,
     Connector,
     ConnectorPlan,
+    LastSession,
     Reservation,
-    Status,
     Transaction,
     drawn_kw,
     status_of,
 )
 from sandbox.faults import Faults
+from sandbox.reporter import Behaviour, Context, NotPossible, Offline, Reporter, Sample, Shown
 from sandbox.tasks import Tasks
-from sandbox.tokens import IdInfo, TokenBook, TokenPolicy
+from sandbox.tokens import IdInfo, TokenBook
 
 log = structlog.get_logger(__name__)
 
 STEP_S = 5.0  # how often a running transaction's energy is brought up to date
 LEAST_REAL_STEP_S = 0.05  # however fast the clock runs, no transaction wakes more often than this
-
-
-class NotPossible(Exception):
-    """What was asked cannot be done at this charger now; the message says why."""
-
-
-class Offline(Exception):
-    """The central system cannot be asked now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    at: datetime
-    context: Literal["Sample.Periodic", "Transaction.Begin", "Transaction.End", "Trigger"]
-    energy_wh: int
-    power_w: float
-    voltage_v: float
-    current_a: float
-    soc: float | None  # percent; only direct current tells
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a connector (or, as number 0, the charger) reports of itself."""
-
-    status: Status
-    error_code: str = "NoError"
-
-
-@dataclass(slots=True)
-class Behaviour:
-    """What configuration can change, by neutral names; each protocol maps its own keys to these."""
-
-    connection_timeout_s: float = 60.0
-    meter_interval_s: float = 15.0
-    authorize_remote_starts: bool = True
-    stop_on_refused_token: bool = True
-    local_list_limit: int = 200
-    tokens: TokenPolicy = field(default_factory=TokenPolicy)
-
-
-class Reporter(Protocol):
-    @property
-    def online(self) -> bool: ...
-    async def authorize(self, token: str) -> IdInfo:
-        """Raises Offline."""
-        ...
-
-    def status_changed(self, number: int) -> None: ...
-    def transaction_began(self, transaction: Transaction) -> None: ...
-    def transaction_metered(self, transaction: Transaction, sample: Sample) -> None: ...
-    def transaction_ended(self, transaction: Transaction, sample: Sample) -> None: ...
+FAULT_RESERVATION = 900_000  # the fault `reserved` holds connector n under this number plus n
 
 
 class Station:
@@ -99,6 +48,8 @@ class Station:
         self.operative = True
         self.connectors = {plan.number: Connector(plan, float(rng.randrange(100_000, 9_000_000))) for plan in plans}
         self.reporter: Reporter
+        self.on_refresh: Callable[[], None] = lambda: None
+        self.on_ended: Callable[[], None] = lambda: None
         self._tasks = Tasks(charger)
         self._count = 0
         self._advanced_at = clock.monotonic()
@@ -118,9 +69,13 @@ class Station:
 
     def conditions(self, number: int) -> Conditions:
         faulted = self.faults.get("faulted", number)
+        evse = self.connectors[number].plan.evse
         return Conditions(
             now=self.clock.monotonic(),
-            station_operative=self.operative,
+            station_operative=self.operative and not self.faults.has("inoperative", number),
+            evse_taken=any(
+                other.plan.evse == evse and other.in_use for other in self.connectors.values() if other.number != number
+            ),
             error_code=faulted["error_code"] if faulted else None,
             car_refuses=self.faults.has("car_refuses", number),
             stuck_finishing=self.faults.has("stuck_finishing", number),
@@ -133,7 +88,9 @@ class Station:
             if faulted and faulted.get("connector") is None:
                 return Shown("Faulted", faulted["error_code"])
             error = "ReaderFailure" if self.faults.has("reader_failure") else "NoError"
-            return Shown("Available" if self.operative else "Unavailable", error)
+            out = self.faults.get("inoperative")
+            operative = self.operative and (out is None or out.get("connector") is not None)
+            return Shown("Available" if operative else "Unavailable", error)
         conditions = self.conditions(number)
         return Shown(status_of(self.connectors[number], conditions), conditions.error_code or "NoError")
 
@@ -143,7 +100,18 @@ class Station:
     def transactions(self) -> list[Transaction]:
         return [c.transaction for c in self.connectors.values() if c.transaction is not None]
 
-    def sample(self, number: int, context: Literal["Sample.Periodic", "Transaction.End", "Trigger"]) -> Sample:
+    def held(self, number: int, *, car_unlocked: bool = False) -> str | None:
+        """Why the cable in this connector cannot be pulled out, or None."""
+        if self.connector(number).car is None:
+            return None
+        lock = self.faults.get("unlock", number)
+        if lock and lock["held"]:
+            return f"The cable is held in connector {number} and cannot be pulled out."
+        if self.faults.has("car_holds", number) and not car_unlocked:
+            return f"The car holds the cable of connector {number}; it has to be unlocked at the car."
+        return None
+
+    def sample(self, number: int, context: Context) -> Sample:
         self.advance()
         connector = self.connectors[number]
         power_w, direct = self.power_w(number), connector.plan.direct
@@ -165,22 +133,27 @@ class Station:
             raise NotPossible(f"A car is plugged into connector {number} already.")
         connector.car = car
         connector.finishing = False
+        connector.unlocks = 0
+        self._cure("cured_by_replug", number)
+        if not self.faults.has("start_timeout", number):
+            self.reporter.plugged(number)
         if connector.authorisation is not None:
-            self._authorised(connector, connector.authorisation)
+            self.authorised(connector, connector.authorisation)
         self.refresh()
 
-    def unplug(self, number: int) -> None:
+    def unplug(self, number: int, *, car_unlocked: bool = False) -> None:
+        """`car_unlocked`: the driver has opened the car's own lock first. Raises NotPossible."""
         connector = self.connector(number)
         if connector.car is None:
             raise NotPossible(f"No car is plugged into connector {number}.")
-        held = self.faults.get("unlock", number)
-        if held and held["held"]:
-            raise NotPossible(f"The cable is held in connector {number} and cannot be pulled out.")
+        if (why := self.held(number, car_unlocked=car_unlocked)) is not None:
+            raise NotPossible(why)
         self.advance()
         if connector.transaction is not None:
             self.end(connector, "EVDisconnected")
         connector.car = None
         connector.finishing = False
+        self.reporter.unplugged(number)
         self.refresh()
 
     async def swipe(self, number: int, token: str) -> IdInfo:
@@ -200,13 +173,17 @@ class Station:
                 raise NotPossible(f"Connector {number} charges with another card.")
             self.end(connector, "Local", token)
             return info
-        if (trouble := self._no_start(connector, token, info.parent)) is not None:
+        if (trouble := self.why_no_start(connector, token, info.parent)) is not None:
             raise NotPossible(trouble)
-        self._authorised(connector, Authorisation(token, info.parent, self.clock.monotonic()))
+        self.authorised(connector, Authorisation(token, info.parent, self.clock.monotonic()))
         return info
 
     async def authorise(self, token: str) -> IdInfo:
         """What the list, the cache or the central system says of the token."""
+        for name in ("stale_list", "concurrent_tx"):
+            fault = self.faults.get(name)
+            if fault is not None and fault.get("token") in {None, token}:
+                return IdInfo(fault["status"] if name == "stale_list" else "ConcurrentTx")
         policy, now = self.behaviour.tokens, self.clock.now()
         info = self.tokens.decide(token, online=self.reporter.online, policy=policy, now=now)
         if info is not None:
@@ -218,85 +195,6 @@ class Station:
         self.tokens.remember(token, info)
         return info
 
-    # --- the remote hand ----------------------------------------------------------------------------------------
-    def accepts_remote_start(self, number: int | None, token: str) -> Connector | None:
-        """The connector that a remote start would use, or None: rejected. Without a number: the one with a waiting car."""
-        if number is not None:
-            candidates = [self.connectors[number]] if number in self.connectors else []
-        else:
-            candidates = sorted(self.connectors.values(), key=lambda connector: connector.car is None)
-        for connector in candidates:
-            if self.faults.has("start_rejected", connector.number):
-                continue
-            if connector.transaction is None and self._no_start(connector, token, None) is None:
-                return connector
-        return None
-
-    async def remote_start(self, connector: Connector, token: str, remote_start: int | None = None) -> None:
-        """What follows an accepted remote start."""
-        if self.faults.has("accepted_then_nothing", connector.number):
-            return
-        parent = None
-        if self.behaviour.authorize_remote_starts:
-            info = await self.authorise(token)
-            if info.status != "Accepted":
-                log.info("remote_start_refused", charger=self.charger, token=masked(token), status=info.status)
-                return
-            parent = info.parent
-        if connector.transaction is None and self._no_start(connector, token, parent) is None:
-            self._authorised(connector, Authorisation(token, parent, self.clock.monotonic(), remote_start))
-
-    def unlock(self, number: int) -> Literal["Unlocked", "UnlockFailed", "NotSupported"]:
-        """Ends a running transaction where there is a lock to open (OCPP 1.6 section 5.18)."""
-        connector = self.connectors.get(number)
-        if connector is None:
-            return "NotSupported"
-        fault = self.faults.get("unlock", number)
-        result: Literal["Unlocked", "UnlockFailed", "NotSupported"]
-        result = fault["result"] if fault else ("NotSupported" if connector.plan.tethered else "Unlocked")
-        if result != "NotSupported" and connector.transaction is not None:
-            self.end(connector, "UnlockCommand")
-        return result
-
-    def change_availability(self, number: int, operative: bool) -> Literal["Accepted", "Rejected", "Scheduled"]:
-        """Number 0 is the whole charger. A running transaction goes on; the change shows when it has ended."""
-        if number != 0 and number not in self.connectors:
-            return "Rejected"
-        touched = list(self.connectors.values()) if number == 0 else [self.connectors[number]]
-        if number == 0:
-            self.operative = operative
-        for connector in touched:
-            connector.operative = operative
-        waits = not operative and any(connector.transaction is not None for connector in touched)
-        self.refresh()
-        return "Scheduled" if waits else "Accepted"
-
-    def reserve(
-        self, number: int, reservation: Reservation
-    ) -> Literal["Accepted", "Faulted", "Occupied", "Rejected", "Unavailable"]:
-        connector = self.connectors.get(number)
-        if connector is None or reservation.expires_at <= self.clock.now():
-            return "Rejected"
-        status = self.shown(number).status
-        if status == "Faulted" or status == "Unavailable":
-            return status
-        same = connector.reservation is not None and connector.reservation.number == reservation.number
-        if status != "Available" and not (status == "Reserved" and same):
-            return "Occupied"
-        self.cancel_reservation(reservation.number)  # the same number moves, it is not held twice
-        connector.reservation = reservation
-        self._tasks.spawn(self._expire(connector, reservation), f"reservation {reservation.number}")
-        self.refresh()
-        return "Accepted"
-
-    def cancel_reservation(self, number: int) -> bool:
-        for connector in self.connectors.values():
-            if connector.reservation is not None and connector.reservation.number == number:
-                connector.reservation = None
-                self.refresh()
-                return True
-        return False
-
     def stop_all(self, reason: str) -> None:
         for connector in self.connectors.values():
             if connector.transaction is not None:
@@ -307,11 +205,46 @@ class Station:
         for connector in self.connectors.values():
             connector.authorisation = None
             connector.finishing = False
-        for name in ("faulted", "stuck_finishing"):
-            fault = self.faults.get(name)
-            if fault and fault["cured_by_reset"]:
-                self.faults.clear(name)
+        self._cure("cured_by_reset", None)
         self.refresh()
+
+    def reset_evse(self, numbers: Sequence[int]) -> None:
+        """OCPP 2's reset of one EVSE: what a restart forgets, for these connectors only."""
+        for number in numbers:
+            self.connectors[number].authorisation = None
+            self.connectors[number].finishing = False
+            self._cure("cured_by_reset", number)
+        self.refresh()
+
+    def put_into_service(self, numbers: Sequence[int] | None) -> None:
+        """A remote hand made the connectors operative: this ends the fault `inoperative` where it is not locked."""
+        fault = self.faults.get("inoperative")
+        if fault is not None and not fault["locked"] and (numbers is None or fault.get("connector") in numbers):
+            self.faults.clear("inoperative")
+
+    def list_renewed(self, kind: str) -> None:
+        """The local `list` was sent anew, or the `cache` cleared: a stale entry in it is gone."""
+        fault = self.faults.get("stale_list")
+        if fault is not None and fault["kept_in"] in {kind, "either"}:
+            self.faults.clear("stale_list")
+
+    def hold_for(self, connector: Connector, reservation: Reservation) -> None:
+        connector.reservation = reservation
+        self._tasks.spawn(self._expire(connector, reservation), f"reservation {reservation.number}")
+        self.refresh()
+
+    def free(self, connector: Connector) -> None:
+        """Takes the connector's reservation away."""
+        gone, connector.reservation = connector.reservation, None
+        if gone is not None and gone.number >= FAULT_RESERVATION:
+            self.faults.clear("reserved")
+        self.refresh()
+
+    def _cure(self, by: str, number: int | None) -> None:
+        """Takes away the faults that say they end this way, those of connector `number` only where one is given."""
+        for name, params in self.faults.all().items():
+            if params.get(by) and (number is None or params.get("connector") in {None, number}):
+                self.faults.clear(name)
 
     # --- transactions -------------------------------------------------------------------------------------------
     def end(self, connector: Connector, reason: str, token: str | None = None) -> None:
@@ -325,9 +258,13 @@ class Station:
         transaction.stop_reason, transaction.stop_token = reason, token
         connector.transaction = None
         connector.finishing = connector.car is not None
+        connector.last_session = LastSession(
+            transaction.token[-4:], reason, sample.energy_wh - transaction.meter_start_wh, sample.at
+        )
         log.info("transaction_ended", charger=self.charger, connector=connector.number, reason=reason)
         self.reporter.transaction_ended(transaction, sample)
         self.refresh()
+        self.on_ended()
 
     def token_refused(self, transaction: Transaction, info: IdInfo) -> None:
         """The central system answered the start with a status that is not Accepted (OCPP 1.6 section 4.8)."""
@@ -363,21 +300,27 @@ class Station:
             if after != before:
                 self._shown[number] = after
                 self.reporter.status_changed(number)
+        self.on_refresh()
 
-    def _no_start(self, connector: Connector, token: str, parent: str | None) -> str | None:
+    def why_no_start(self, connector: Connector, token: str, parent: str | None) -> str | None:
         """Why no transaction can start here now, or None."""
         status = self.shown(connector.number).status
         if status in {"Faulted", "Unavailable", "Finishing"}:
             return f"Connector {connector.number} is {status}."
+        for other in self.connectors.values():
+            if other is not connector and other.plan.evse == connector.plan.evse and other.transaction is not None:
+                return f"Connector {other.number} of the same EVSE is charging."
         reservation = connector.reservation
         if reservation is not None and not _holds(reservation, token, parent):
             return f"Connector {connector.number} is reserved for another card."
         return None
 
-    def _authorised(self, connector: Connector, authorisation: Authorisation) -> None:
+    def authorised(self, connector: Connector, authorisation: Authorisation) -> None:
         if connector.car is not None and not self.faults.has("start_timeout", connector.number):
             self._begin(connector, authorisation, connector.car)
             return
+        if connector.authorisation is not authorisation:
+            self.reporter.authorisation_waits(connector.number, authorisation)
         connector.authorisation = authorisation
         self._tasks.spawn(self._wait_for_plug(connector, authorisation), f"connection time-out {connector.number}")
         self.refresh()
@@ -388,7 +331,7 @@ class Station:
         self._count += 1
         reservation = connector.reservation
         if reservation is not None and _holds(reservation, authorisation.token, authorisation.parent):
-            connector.reservation = None
+            self.free(connector)
         else:
             reservation = None
         transaction = Transaction(
@@ -433,21 +376,32 @@ class Station:
         await self.clock.sleep(self.behaviour.connection_timeout_s)
         if connector.authorisation is authorisation:
             connector.authorisation = None
+            self.reporter.authorisation_lapsed(connector.number)
             self.refresh()
 
     async def _expire(self, connector: Connector, reservation: Reservation) -> None:
         await self.clock.sleep((reservation.expires_at - self.clock.now()).total_seconds())
         if connector.reservation is reservation:
-            connector.reservation = None
-            self.refresh()
+            self.free(connector)
 
     def _fault_changed(self, name: str) -> None:
         if name == "faulted":
             for connector in self.connectors.values():
                 if connector.transaction is not None and self.faults.has("faulted", connector.number):
                     self.end(connector, "Other")
+        elif name == "reserved":
+            self._reserve_by_fault()
         self.advance()
         self.refresh()
+
+    def _reserve_by_fault(self) -> None:
+        fault = self.faults.get("reserved")
+        for connector in self.connectors.values():
+            if connector.reservation is not None and connector.reservation.number >= FAULT_RESERVATION:
+                connector.reservation = None
+            if fault is not None and fault.get("connector") in {None, connector.number}:
+                number, until = FAULT_RESERVATION + connector.number, timedelta(seconds=fault["seconds"])
+                self.hold_for(connector, Reservation(number, fault["token"], None, self.clock.now() + until))
 
 
 def _holds(reservation: Reservation, token: str, parent: str | None) -> bool:

@@ -58,6 +58,11 @@ class TokenBook:
         if token not in self.entries:
             self.cache[token] = info
 
+    def forget(self) -> None:
+        self.version = 0
+        self.entries.clear()
+        self.cache.clear()
+
     def update(self, version: int, changes: dict[str, IdInfo | None], *, full: bool, limit: int) -> ListUpdate:
         """A full list replaces, a differential one changes (None takes a token out) and must have a newer version."""
         if not full and version <= self.version:

@@ -8,6 +8,7 @@ from random import Random
 
 from chargeline.clock import Clock
 from sandbox.charger import Charger
+from sandbox.events import EventLog
 from sandbox.plan import NetworkPlan
 
 
@@ -15,8 +16,11 @@ class World:
     def __init__(self, plan: NetworkPlan, url: str, clock: Clock) -> None:
         """Each charger has randomness of its own, from the network's seed and its id: one more charger changes no other."""
         self.plan = plan
+        self.events = EventLog(clock)
         self.chargers: Mapping[str, Charger] = {
-            each.id: Charger(each, url, plan.garage, clock=clock, rng=Random(f"{plan.seed}:{each.id}"))
+            each.id: Charger(
+                each, url, plan.garage, clock=clock, rng=Random(f"{plan.seed}:{each.id}"), events=self.events
+            )
             for each in plan.chargers
         }
 
@@ -27,8 +31,10 @@ class World:
     async def close(self) -> None:
         await asyncio.gather(*(charger.close() for charger in self.chargers.values()))
 
-    async def back_to_start(self) -> None:
-        await asyncio.gather(*(charger.back_to_start() for charger in self.chargers.values()))
+    async def back_to_start(self, only: Charger | None = None) -> None:
+        """All of them, or `only` one: the others go on."""
+        chargers = [only] if only is not None else list(self.chargers.values())
+        await asyncio.gather(*(charger.back_to_start() for charger in chargers))
 
     async def not_ready(self) -> str | None:
         """None when all chargers that should be are connected and booted, else who is missing."""

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from sandbox import schemas
+from sandbox import remote, schemas
 from sandbox.connector import Reservation
 from sandbox.frames import Payload
 from sandbox.socket import Answer, CallFailed, Refusal
@@ -45,10 +45,12 @@ def handle(charger: Protocol16, action: str, payload: Payload) -> Answer:
 
 def _remote_start(charger: Protocol16, payload: Payload) -> Answer:
     token: str = payload["idTag"]
-    connector = charger.station.accepts_remote_start(payload.get("connectorId"), token) if charger.booted else None
+    wanted = payload.get("connectorId")
+    numbers = list(charger.station.connectors) if wanted is None else [wanted]
+    connector = remote.accepts_start(charger.station, numbers, token) if charger.booted else None
     if connector is None:
         return Answer({"status": "Rejected"})
-    return Answer({"status": "Accepted"}, lambda: charger.station.remote_start(connector, token))
+    return Answer({"status": "Accepted"}, lambda: remote.start(charger.station, connector, token))
 
 
 def _remote_stop(charger: Protocol16, payload: Payload) -> Answer:
@@ -68,7 +70,15 @@ def _remote_stop(charger: Protocol16, payload: Payload) -> Answer:
 
 
 def _unlock(charger: Protocol16, payload: Payload) -> Answer:
-    return Answer({"status": charger.station.unlock(payload["connectorId"])})
+    """Section 5.18: a transaction ends where there is a lock to open; a connector that is not there has none."""
+    station = charger.station
+    connector = station.connectors.get(payload["connectorId"])
+    if connector is None:
+        return Answer({"status": "NotSupported"})
+    result = remote.unlock(station, connector)
+    if result != "NotSupported" and connector.transaction is not None:
+        station.end(connector, "UnlockCommand")
+    return Answer({"status": result})
 
 
 def _reset(charger: Protocol16, payload: Payload) -> Answer:
@@ -90,18 +100,25 @@ def _reset(charger: Protocol16, payload: Payload) -> Answer:
 
 
 def _change_availability(charger: Protocol16, payload: Payload) -> Answer:
-    result = charger.station.change_availability(payload["connectorId"], payload["type"] == "Operative")
-    return Answer({"status": result})
+    number = payload["connectorId"]
+    if number == 0 and charger.faults.has("availability_of_all_rejected"):
+        return Answer({"status": "Rejected"})
+    numbers = None if number == 0 else [number]
+    return Answer({"status": remote.change_availability(charger.station, numbers, payload["type"] == "Operative")})
 
 
 def _trigger(charger: Protocol16, payload: Payload) -> Answer:
     what, number = payload["requestedMessage"], payload.get("connectorId")
     if number is not None and number != 0 and number not in charger.station.connectors:
         return Answer({"status": "Rejected"})
+    if not number and charger.faults.has("trigger_of_all_rejected"):
+        return Answer({"status": "Rejected"})
+    if number and charger.faults.has("trigger_of_connector_ignored"):
+        return Answer({"status": "Accepted"})
 
     async def send() -> None:
         if what == "BootNotification":
-            await _boot_by_trigger(charger)
+            await charger.boot_by_trigger()
         for action, body in _triggered(charger, what, number):
             if charger.booted:
                 charger.tell(action, body)
@@ -127,21 +144,12 @@ def _triggered(charger: Protocol16, what: str, number: int | None) -> list[tuple
         triggered = []
         for each in [number] if number else list(station.connectors):
             transaction = station.connectors[each].transaction
-            running = transaction.number if transaction is not None else None
+            number_of = transaction.number if transaction is not None else None
+            running = number_of if isinstance(number_of, int) else None
             sample = station.sample(each, "Trigger")
             triggered.append((what, messages.meter_values(each, running, sample, charger.reporting.measurands)))
         return triggered
     return [(what, {"status": "Idle"})]  # diagnostics and firmware: nothing is ever under way
-
-
-async def _boot_by_trigger(charger: Protocol16) -> None:
-    if not charger.booted:
-        charger.boot_again()
-        return
-    with contextlib.suppress(CallFailed):
-        await charger.notify_boot()
-    if not charger.booted:  # it was accepted and is not any more: a new session begins with asking again
-        await charger.hang_up()
 
 
 def _get_configuration(charger: Protocol16, payload: Payload) -> Answer:
@@ -149,13 +157,19 @@ def _get_configuration(charger: Protocol16, payload: Payload) -> Answer:
 
 
 def _change_configuration(charger: Protocol16, payload: Payload) -> Answer:
-    return Answer({"status": charger.configuration.write(payload["key"], payload["value"])})
+    status = charger.configuration.write(payload["key"], payload["value"])
+
+    async def restart() -> None:
+        charger.reboot()
+
+    return Answer({"status": status}, restart if charger.faults.has("configuration_restarts") else None)
 
 
 def _clear_cache(charger: Protocol16, payload: Payload) -> Answer:
     if not charger.station.behaviour.tokens.cache:
         return Answer({"status": "Rejected"})
     charger.station.tokens.cache.clear()
+    charger.station.list_renewed("cache")
     return Answer({"status": "Accepted"})
 
 
@@ -177,7 +191,10 @@ def _send_local_list(charger: Protocol16, payload: Payload) -> Answer:
             return Answer({"status": "Failed"})
         changes[entry["idTag"]] = messages.read_id_info(info) if info is not None else None
     limit = charger.station.behaviour.local_list_limit
-    return Answer({"status": charger.station.tokens.update(payload["listVersion"], changes, full=full, limit=limit)})
+    status = charger.station.tokens.update(payload["listVersion"], changes, full=full, limit=limit)
+    if status == "Accepted":
+        charger.station.list_renewed("list")
+    return Answer({"status": status})
 
 
 def _reserve(charger: Protocol16, payload: Payload) -> Answer:
@@ -185,11 +202,11 @@ def _reserve(charger: Protocol16, payload: Payload) -> Answer:
     if expires is None:
         raise Refusal("PropertyConstraintViolation", "expiryDate: an ISO 8601 time is expected")
     reservation = Reservation(payload["reservationId"], payload["idTag"], payload.get("parentIdTag"), expires)
-    return Answer({"status": charger.station.reserve(payload["connectorId"], reservation)})
+    return Answer({"status": remote.reserve(charger.station, payload["connectorId"], reservation)})
 
 
 def _cancel_reservation(charger: Protocol16, payload: Payload) -> Answer:
-    found = charger.station.cancel_reservation(payload["reservationId"])
+    found = remote.cancel_reservation(charger.station, payload["reservationId"])
     return Answer({"status": "Accepted" if found else "Rejected"})
 
 

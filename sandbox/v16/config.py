@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sandbox.frames import Payload
-from sandbox.outbox import Outbox
-from sandbox.station import Station
+
+if TYPE_CHECKING:
+    from sandbox.v16.protocol import Protocol16
 
 MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "Voltage", "SoC")
 PROFILES = "Core,LocalAuthListManagement,Reservation,RemoteTrigger"
@@ -18,9 +19,7 @@ PROFILES = "Core,LocalAuthListManagement,Reservation,RemoteTrigger"
 class Reporting:
     """Configuration that concerns the protocol only."""
 
-    heartbeat_s: int = 300
     measurands: tuple[str, ...] = MEASURANDS
-    ping_s: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,8 @@ def _fixed(value: str) -> Key:
 
 
 class Configuration:
-    def __init__(self, station: Station, reporting: Reporting, outbox: Outbox) -> None:
+    def __init__(self, charger: Protocol16) -> None:
+        station, reporting, outbox = charger.station, charger.reporting, charger.outbox
         behaviour, tokens = station.behaviour, station.behaviour.tokens
         self.keys: Mapping[str, Key] = {
             "AllowOfflineTxForUnknownId": _attribute(tokens, "unknown_when_offline", _boolean),
@@ -76,7 +76,7 @@ class Configuration:
             "ConnectionTimeOut": _attribute(behaviour, "connection_timeout_s", lambda raw: float(_number(raw, 1))),
             "ConnectorPhaseRotation": _fixed("NotApplicable"),
             "GetConfigurationMaxKeys": _fixed("50"),
-            "HeartbeatInterval": _attribute(reporting, "heartbeat_s", lambda raw: _number(raw, 1)),
+            "HeartbeatInterval": _attribute(charger, "heartbeat_s", lambda raw: _number(raw, 1)),
             "LocalAuthListEnabled": _attribute(tokens, "local_list", _boolean),
             "LocalAuthListMaxLength": _fixed(str(behaviour.local_list_limit)),
             "LocalAuthorizeOffline": _attribute(tokens, "decide_when_offline", _boolean),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sandbox.connector import Transaction
 from sandbox.frames import Payload
-from sandbox.station import Sample, Shown
+from sandbox.reporter import Sample, Shown
 from sandbox.tokens import IdInfo
 
 REASON_TO_LEAVE_OUT = "Local"  # section 6.47: Local is what a missing reason means

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ocpp.v16 import call
 
 from sandbox.charger import Charger
-from sandbox.faults import FAULTS, BadFault, Faults, UnknownFault, read_params
-from sandbox.station import NotPossible
+from sandbox.fault_table import FAULTS, BadFault, UnknownFault, read_params
+from sandbox.faults import Faults
+from sandbox.reporter import NotPossible
 from tests.sandbox.central import Central
 from tests.sandbox.conftest import GARAGE, Build
 
@@ -218,7 +219,8 @@ async def test_back_to_start_ends_what_runs_and_sets_the_scene_again(central: Ce
     await central.expect("BootNotification")
     await central.expect("StatusNotification", connectorId=1, status="Preparing")
     await central.expect("StatusNotification", connectorId=2, status="Available")
-    assert charger.faults.all() == {"car_refuses": {"connector": 1}}
+    assert charger.faults.all()["car_refuses"]["connector"] == 1
+    assert list(charger.faults.all()) == ["car_refuses"]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ocpp.exceptions import NotImplementedError as NotImplementedByCharger
 from ocpp.exceptions import NotSupportedError, OCPPError
 from ocpp.v16 import call
 
-from sandbox.station import NotPossible
+from sandbox.reporter import NotPossible
 from tests.sandbox.central import Central
 from tests.sandbox.conftest import GARAGE, Build
 
@@ -224,7 +224,7 @@ async def test_a_known_card_starts_a_transaction_while_offline(central: Central,
 
 
 async def test_some_models_boot_on_every_reconnect(central: Central, build: Build) -> None:
-    build(boots_on_reconnect=True)
+    build(quirks={"boots_on_reconnect": {}})
     await _booted(central)
     await (await central.peer()).connection.close()
     await central.expect("BootNotification")
