@@ -149,15 +149,17 @@ async def _on_own_stack(
     environ = stack.environment(folder / "var", folder / "network", options.speed, time.time())
     carrier = Carrier(stack.ACCOUNT, environ["TWILIO_AUTH_TOKEN"], stack.OUR_NUMBER)
     tap = Tap(f"ws://127.0.0.1:{environ['OCPP_PORT']}/ocpp")
-    environ["SANDBOX_CSMS_URL"] = await tap.start()
-    await carrier.start()
-    environ["TWILIO_API_URL"] = carrier.url
-    own = stack.OwnStack(folder / "var", environ)
+    own: stack.OwnStack | None = None
     try:
+        environ["SANDBOX_CSMS_URL"] = await tap.start()
+        await carrier.start()
+        environ["TWILIO_API_URL"] = carrier.url
+        own = stack.OwnStack(folder / "var", environ)
         await own.start()
         return await _play_all(chosen, own.settings, carrier, tap, people, options.parallel)
     finally:
-        await own.stop()
+        if own is not None:
+            await own.stop()
         await tap.close()
         await carrier.close()
 
@@ -172,9 +174,9 @@ async def _against_running(
         raise StackError("SANDBOX_CSMS_URL and TWILIO_API_URL must be on this machine; see --write-network")
     carrier = Carrier(settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from_number)
     tap = Tap(f"ws://127.0.0.1:{settings.ocpp_port}/ocpp")
-    await tap.start(tap_port)
-    await carrier.start(carrier_port)
     try:
+        await tap.start(tap_port)
+        await carrier.start(carrier_port)
         async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
             (await http.post(f"http://127.0.0.1:{settings.sandbox_port}/v1/reset")).raise_for_status()
         return await _play_all(chosen, settings, carrier, tap, people, options.parallel)

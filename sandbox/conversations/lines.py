@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -152,11 +153,14 @@ class Carrier:
         path = "/2010-04-01/Accounts/<account:str>/Messages.json"
         app.add_route(self._create, path, methods=["POST"], name="create")
         app.add_route(self._list, path, methods=["GET"], name="list")
-        self._server = await app.create_server("127.0.0.1", port, return_asyncio_server=True, access_log=False)
+        listening = socket.create_server(("127.0.0.1", port))
+        self._server = await app.create_server(sock=listening, return_asyncio_server=True, access_log=False)
         await self._server.startup()
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
 
     async def close(self) -> None:
+        if self._server is None:
+            return
         self._server.close()
         await self._server.wait_closed()
 
