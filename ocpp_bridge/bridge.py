@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -34,18 +35,26 @@ class Bridge:
         self._settings = settings
         self._store = store
         self._clock = clock
+        self._windows = windows or default_windows()
         self.metrics = Metrics()
         self.picture = Picture()
         self._recorder = Recorder(store)
         reports = Reports(store, self.picture, self._recorder, clock)
         reports.on_deviation = self._count
-        self.chargers = ChargerServer([V16()], self.picture, reports, clock, self.metrics)
+        self.chargers = ChargerServer(
+            [V16()],
+            self.picture,
+            reports,
+            clock,
+            self.metrics,
+            returning_s=self._windows.returning_after_drop_s,
+        )
         self.engine = Engine(
             store,
             self.picture,
             self.chargers.connection,
             clock,
-            windows or default_windows(),
+            self._windows,
             self.metrics,
             guest_starts=settings.guest_starts,
         )
@@ -80,6 +89,15 @@ class Bridge:
             self.picture.live(boot.charger).boot = boot
         for status in await self._store.statuses():
             self.picture.live(status.charger).statuses[status.connector] = status
+        now = self._clock.now()
+        for presence in await self._store.presences():
+            live = self.picture.live(presence.charger)
+            live.connection_since = presence.since
+            if presence.connected:  # until this bridge's predecessor ended
+                live.connection_since = now
+                live.returns_until = now + timedelta(seconds=self._windows.returning_after_restart_s)
+        for hold in await self._store.holds():
+            self.picture.live(hold.charger).holds[hold.connector] = hold
         for session in await self._store.sessions(state="active", limit=1_000_000):
             self.picture.live(session.charger).sessions[session.id] = session
 
@@ -94,6 +112,7 @@ class Bridge:
             self.metrics,
             Keys(self._settings),
             self.chargers.connection,
+            self._recorder,
         )
         app = make_app(services, self.ready)
         self._api = await app.create_server(sock=listener, access_log=False, backlog=BACKLOG)

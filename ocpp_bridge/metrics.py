@@ -22,6 +22,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._pong = Histogram(
+            "bridge_pong_seconds",
+            "Round-trip time of pings to chargers.",
+            buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self.registry,
+        )
         self._deviations = Counter(
             "bridge_deviations", "Departures from OCPP by kind.", ["kind"], registry=self.registry
         )
@@ -38,6 +44,9 @@ class Metrics:
 
     def call_finished(self, action: str, outcome: str, seconds: float) -> None:
         self._calls.labels(action, outcome).observe(seconds)
+
+    def pong(self, seconds: float) -> None:
+        self._pong.observe(seconds)
 
     def deviation(self, kind: str) -> None:
         self._deviations.labels(kind).inc()

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
-from ocpp_bridge.model import Boot, Charger, Session, Site, Status
+from ocpp_bridge.model import Boot, Charger, Hold, Session, Site, Status
+
+ConnectionState = Literal["connected", "returning", "disconnected"]
 
 
 class Link(Protocol):
@@ -25,6 +27,12 @@ class Link(Protocol):
     @property
     def last_frame_at(self) -> datetime | None: ...
 
+    @property
+    def last_pong_at(self) -> datetime | None: ...
+
+    @property
+    def latency_s(self) -> float | None: ...
+
 
 @dataclass(slots=True)
 class LiveCharger:
@@ -34,9 +42,21 @@ class LiveCharger:
     sessions: dict[str, Session] = field(default_factory=dict)  # the active ones
     link: Link | None = None
     connection_since: datetime | None = None  # of the present state, connected or not
+    returns_until: datetime | None = None  # not connected, but expected back until then
     last_frame_at: datetime | None = None
     trigger_unsupported: bool = False
+    holds: dict[int, Hold] = field(default_factory=dict)
     listeners: set[asyncio.Event] = field(default_factory=set)
+
+    def connection_state(self, now: datetime) -> ConnectionState:
+        """`returning`: the socket dropped a moment ago, or the bridge was restarted and the charger is not back yet."""
+        if self.link is not None:
+            return "connected"
+        return "returning" if self.returns_until is not None and now < self.returns_until else "disconnected"
+
+    def hold_on(self, connector: int | None) -> Hold | None:
+        """What keeps the connector out of service: its own hold, or the whole charger's."""
+        return self.holds.get(connector or 0) or self.holds.get(0)
 
     def changed(self) -> None:
         for event in self.listeners:

@@ -15,11 +15,12 @@ from sanic.response import raw
 from chargeline.clock import Clock
 from chargeline.settings import Settings
 from chargeline.web import add_health, install_problem_details, json_response
-from ocpp_bridge.api import commands, reads
+from ocpp_bridge.api import commands, diagnosis, reads
 from ocpp_bridge.api.keys import Keys
 from ocpp_bridge.commands.engine import Engine
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.picture import Picture
+from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.store.base import BridgeStore
 from ocpp_bridge.watches import Watches
@@ -40,6 +41,7 @@ class Services:
     metrics: Metrics
     keys: Keys
     connection_of: Callable[[str], Connection | None]
+    recorder: Recorder
 
 
 def make_app(services: Services, ready: Callable[[], Awaitable[str | None]]) -> App:
@@ -61,5 +63,6 @@ def make_app(services: Services, ready: Callable[[], Awaitable[str | None]]) -> 
         return raw(services.metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
     reads.add_routes(app, services)
+    diagnosis.add_routes(app, services)
     commands.add_routes(app, services)
     return app

@@ -56,13 +56,11 @@ def add_routes(app: App, services: Services) -> None:
         keys.require(request, "driver")
         body = json_object(request)
         charger = charger_or_404(picture, charger_id)
-        connector = whole_field(body, "connector", "bad-argument")
+        connector = None
+        if body.get("connector") is not None:
+            connector = whole_field(body, "connector", "bad-argument")
         max_age_s = number(body.get("max_age_s"), "max_age_s", FRESH_S, 0, 86_400)
-        live, connection = picture.live(charger.id), services.connection_of(charger.id)
-        status = live.statuses.get(connector)
-        old = status is None or (clock.now() - status.at).total_seconds() > max_age_s
-        if connection is not None and old:
-            await engine.refresher.refresh(connection, live, connector)
+        await engine.refresh(charger.id, connector, max_age_s)
         return json_response(charger_json(charger, picture, clock.now()))
 
     @app.post("/v1/watches", name="watch")

@@ -35,7 +35,7 @@ def charger_json(charger: Charger, picture: Picture, now: datetime) -> dict[str,
         "latitude": site.latitude if site else None,
         "longitude": site.longitude if site else None,
         "connection": {
-            "state": "connected" if live.link else "disconnected",
+            "state": live.connection_state(now),
             "since": live.connection_since,
             "last_frame_at": last_frame,
             "last_frame_age_s": _age(last_frame, now),

@@ -12,12 +12,12 @@ from collections import deque
 from datetime import datetime
 
 import structlog
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from chargeline.clock import Clock
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.reports import Reports
+from ocpp_bridge.server.charger_socket import ChargerSocket
 from ocpp_bridge.versions.base import Context, Request, Unusable, Version, fatal
 from ocpp_bridge.wire import frames
 from ocpp_bridge.wire import session as wire
@@ -30,7 +30,7 @@ class Connection:
         self,
         charger: str,
         version: Version,
-        socket: ServerConnection,
+        socket: ChargerSocket,
         reports: Reports,
         clock: Clock,
         metrics: Metrics,
@@ -38,7 +38,10 @@ class Connection:
         self.charger = charger
         self.version = version
         self.last_frame_at: datetime | None = None
+        self.last_pong_at: datetime | None = None
+        self.latency_s: float | None = None
         self._socket = socket
+        socket.on_pong = self._pong
         self._reports = reports
         self._context = Context(charger, reports)
         self._clock = clock
@@ -54,6 +57,10 @@ class Connection:
     @property
     def protocol(self) -> str:
         return self.version.subprotocol
+
+    def _pong(self, latency_s: float) -> None:
+        self.last_pong_at, self.latency_s = self._clock.now(), latency_s
+        self._metrics.pong(latency_s)
 
     async def run(self) -> None:
         """Reads until the socket ends; then everything under way is over."""

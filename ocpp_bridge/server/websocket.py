@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -20,6 +21,7 @@ from chargeline.clock import Clock
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.reports import Reports
+from ocpp_bridge.server.charger_socket import ChargerSocket
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.server.handshake import admit, choose_subprotocol, identity_of
 from ocpp_bridge.versions.base import Version
@@ -40,7 +42,12 @@ class ChargerServer:
         reports: Reports,
         clock: Clock,
         metrics: Metrics,
+        *,
+        returning_s: float,
     ) -> None:
+        """`returning_s`: how long a charger whose socket dropped is expected back."""
+        self._returning = timedelta(seconds=returning_s)
+        self._stopping = False
         self._versions: Mapping[str, Version] = {version.subprotocol: version for version in versions}
         self._picture = picture
         self._reports = reports
@@ -63,9 +70,11 @@ class ChargerServer:
             max_size=MAX_FRAME,
             max_queue=16,
             server_header=None,
+            create_connection=ChargerSocket,
         )
 
     async def stop(self) -> None:
+        self._stopping = True
         if self._server:
             self._server.close(close_connections=True)
             await self._server.wait_closed()
@@ -81,7 +90,8 @@ class ChargerServer:
         authorization = request.headers.get_all("Authorization")
         turned = admit(identity, charger, authorization[0] if authorization else None)
         if turned is None:
-            socket.identity = identity  # type: ignore[attr-defined]  # the library's way of keeping what a request said
+            assert isinstance(socket, ChargerSocket)
+            socket.identity = identity or ""
             return None
         self._metrics.connection(turned.status.name.lower())
         log.info("charger_turned_away", status=turned.status.value, charger=(identity or "")[:48])
@@ -99,7 +109,8 @@ class ChargerServer:
     # ---- a connection's life
 
     async def _serve(self, socket: ServerConnection) -> None:
-        charger: str = socket.identity  # type: ignore[attr-defined]  # set in `_process_request`
+        assert isinstance(socket, ChargerSocket)
+        charger = socket.identity
         offered = socket.request.headers.get_all("Sec-WebSocket-Protocol") if socket.request else []
         name = socket.subprotocol or (None if offered else choose_subprotocol([], tuple(self._versions)))
         if name is None or name not in self._versions:
@@ -122,7 +133,8 @@ class ChargerServer:
     def _enter(self, connection: Connection) -> None:
         self._connections[connection.charger] = connection
         live = self._picture.live(connection.charger)
-        live.link, live.connection_since = connection, self._clock.now()
+        live.link, live.connection_since, live.returns_until = connection, self._clock.now(), None
+        self._reports.presence(connection.charger, True, live.connection_since)
         live.changed()
         self._metrics.connection("accepted")
         self._metrics.connected.set(len(self._connections))
@@ -135,6 +147,9 @@ class ChargerServer:
         del self._connections[connection.charger]
         live = self._picture.live(connection.charger)
         live.link, live.connection_since = None, self._clock.now()
+        live.returns_until = live.connection_since + self._returning
+        if not self._stopping:  # the bridge's own end says nothing about the charger: it is expected back
+            self._reports.presence(connection.charger, False, live.connection_since)
         live.last_frame_at = connection.last_frame_at
         live.changed()
         self._metrics.connected.set(len(self._connections))

@@ -47,9 +47,13 @@ NETWORK: dict[str, Any] = {
 QUICK = Windows(
     call_timeout_s=0.6,
     refresh_wait_s=0.6,
+    returning_after_restart_s=0.6,
+    returning_after_drop_s=0.4,
+    returning_wait_s=0.5,
     start_connection_timeout_s=0.5,
     start_grace_s=0.1,
     start_charging_s=0.6,
+    start_ask_again_s=0.2,
     start_suspended_s=0.3,
     stop_ended_s=0.5,
 )

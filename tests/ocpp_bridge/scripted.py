@@ -90,9 +90,11 @@ class ScriptedCharger:
         assert frame[2] == action, frame
         return frame
 
-    async def no_request(self, seconds: float = 0.2) -> None:
+    async def no_request(self, seconds: float = 0.2, but: str = "") -> None:
+        """None but calls of the action `but`."""
         await asyncio.sleep(seconds)
-        assert self._requests.empty(), self._requests.get_nowait()
+        found = [self._requests.get_nowait() for _ in range(self._requests.qsize())]
+        assert not [frame for frame in found if frame[2] != but], found
 
     async def boot(self, status: str = "Preparing") -> None:
         await self.send("BootNotification", chargePointVendor="Acme", chargePointModel="One", firmwareVersion="1.0")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.ocpp_bridge.conftest import Running
+from tests.ocpp_bridge.scripted import ScriptedCharger
 
 ACCEPTED = {"status": "Accepted"}
 
@@ -24,6 +25,83 @@ async def test_tc_010_remote_start_is_verified_by_transaction_and_charging(quick
     assert (done["state"], done["outcome"], done["answer"]) == ("verified", "verified", "Accepted")
     assert done["session"].startswith("ses_")
     assert done["effect"]["status"] == "Charging"
+
+
+async def _begin(running: Running, charger: ScriptedCharger) -> tuple[asyncio.Task[dict[str, Any]], int]:
+    """A start command as far as Charging, with the meter at 1000 Wh."""
+    await charger.boot()
+    command = asyncio.create_task(running.start())
+    await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+    transaction: int = (await charger.start("TAGADA"))["transactionId"]
+    await charger.status("Charging")
+    return command, transaction
+
+
+async def test_charging_without_any_meter_value_is_proved_by_status_at_the_end_of_the_window(quick: Running) -> None:
+    async with quick.charger() as charger:
+        command, _ = await _begin(quick, charger)
+        await charger.no_request(0.3, but="TriggerMessage")
+        assert not command.done()
+        done = await command
+    assert (done["state"], done["effect"]["proof"]) == ("verified", "status")
+
+
+async def test_meter_values_are_asked_for_at_charging_and_once_more(quick: Running) -> None:
+    async with quick.charger() as charger:
+        command, transaction = await _begin(quick, charger)
+        asked = await charger.expect_request("TriggerMessage", ACCEPTED)
+        assert asked == {"requestedMessage": "MeterValues", "connectorId": 1}
+        await charger.meter(transaction, 1000)
+        assert not command.done()
+        await charger.expect_request("TriggerMessage", ACCEPTED)
+        await charger.meter(transaction, 1003)
+        done = await command
+    assert (done["state"], done["effect"]["proof"], done["effect"]["energy_wh"]) == ("verified", "energy", 3)
+
+
+async def test_a_meter_that_stands_still_is_no_charging_whatever_the_status_says(quick: Running) -> None:
+    async with quick.charger() as charger:
+        command, transaction = await _begin(quick, charger)
+        for wh in (1000, 1000, 900):
+            await charger.meter(transaction, wh)
+        done = await command
+    assert (done["state"], done["outcome"]) == ("not_verified", "no_energy")
+
+
+@pytest.mark.parametrize(("measured", "outcome"), [("Power.Active.Import", "verified"), ("Voltage", "no_energy")])
+async def test_power_proves_energy_where_the_charger_reports_none(quick: Running, measured: str, outcome: str) -> None:
+    async with quick.charger() as charger:
+        command, transaction = await _begin(quick, charger)
+        sampled = [{"value": "7000", "measurand": measured}]
+        values = [{"timestamp": "2026-01-01T12:00:00Z", "sampledValue": sampled}]
+        await charger.send("MeterValues", connectorId=1, transactionId=transaction, meterValue=values)
+        done = await command
+    assert done["outcome"] == outcome
+    assert done["effect"].get("proof") == ("power" if outcome == "verified" else None)
+
+
+async def test_a_command_waits_for_a_charger_that_dropped_a_moment_ago(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+    await asyncio.sleep(0.05)
+    assert (await quick.api.get("/v1/chargers/CL-1042")).json()["connection"]["state"] == "returning"
+    command = asyncio.create_task(quick.start())
+    await asyncio.sleep(0.1)
+    async with quick.charger() as charger:
+        await charger.expect_request("RemoteStartTransaction", {"status": "Rejected"})
+        assert (await command)["outcome"] == "rejected"
+
+
+async def test_a_refresh_of_all_connectors_asks_once(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        answer = asyncio.create_task(quick.api.post("/v1/chargers/CL-1042/refresh", json={"connector": None, "max_age_s": 0}))
+        assert await charger.expect_request("TriggerMessage", ACCEPTED) == {"requestedMessage": "StatusNotification"}
+        await charger.status("Preparing", 1)
+        await charger.status("Faulted", 2)
+        rows = (await answer).json()["connectors"]
+        assert [row["status"] for row in rows] == ["Preparing", "Faulted"]
+        await charger.no_request()
 
 
 async def test_rising_energy_verifies_where_charging_is_never_reported(quick: Running) -> None:
@@ -143,7 +221,7 @@ async def test_the_same_key_is_the_same_command_and_is_sent_once(quick: Running)
         await charger.status("Charging")
         first, second = await both
         assert first["id"] == second["id"]
-        await charger.no_request()
+        await charger.no_request(but="TriggerMessage")
     body = {
         "action": "start",
         "connector": 2,
@@ -249,6 +327,6 @@ async def test_guests_charge_only_where_the_operator_switched_it_on(launch: Any)
         actor = {"driver": "guest:web_1", "tier": 0}
         command = asyncio.create_task(on.start(token=token["id"], actor=actor))
         await charger.expect_request("RemoteStartTransaction", ACCEPTED)
-        await charger.start(token["id"])
-        await charger.status("Charging")
+        transaction = (await charger.start(token["id"]))["transactionId"]
+        await charger.meter(transaction, 1001)
         assert (await command)["state"] == "verified"

@@ -112,8 +112,9 @@ async def test_the_effect_is_seen_after_the_bridge_was_killed_between_answer_and
     await process.start()
     assert (await process.command(command["id"]))["state"] == "answered"
     async with process.charger() as charger:
-        await charger.start("TAGADA")
+        transaction = (await charger.start("TAGADA"))["transactionId"]
         await charger.status("Charging")
+        await charger.meter(transaction, 1005)
         done = await process.command(command["id"], wait_s=5)
         assert (done["state"], done["outcome"]) == ("verified", "verified")
         assert (await process.start_command("k1"))["id"] == command["id"]
@@ -129,9 +130,28 @@ async def test_a_command_whose_answer_was_lost_with_the_bridge_is_still_watched(
     await process.start()
     assert (await process.command(command["id"]))["state"] == "sent"
     async with process.charger() as charger:
-        await charger.start("TAGADA")
+        transaction = (await charger.start("TAGADA"))["transactionId"]
         await charger.status("Charging")
+        await charger.meter(transaction, 1005)
         assert (await process.command(command["id"], wait_s=5))["state"] == "verified"
+
+
+async def test_a_charger_that_was_connected_is_awaited_after_a_restart(process: Process) -> None:
+    async with process.charger() as charger:
+        await charger.boot()
+        await asyncio.sleep(0.7)  # real time: what the bridge knows is written twice a second
+        await process.end(signal.SIGKILL)
+    await process.start()
+    connection = (await process.api.get("/v1/chargers/CL-1042")).json()["connection"]
+    assert connection["state"] == "returning"
+    command = await process.start_command("k1")
+    assert command["state"] == "queued"
+    async with process.charger() as charger:
+        await charger.status("Preparing")
+        await charger.expect_request("RemoteStartTransaction", {"status": "Rejected"})
+        assert (await process.command(command["id"], wait_s=5))["outcome"] == "rejected"
+    other = (await process.api.get("/v1/chargers/CL-LOCK")).json()
+    assert other["connection"]["state"] == "disconnected"
 
 
 async def test_no_session_is_lost_or_doubled_by_a_kill(process: Process) -> None:

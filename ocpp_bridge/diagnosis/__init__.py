@@ -1,0 +1,1 @@
+"""What is probably wrong at a charger: facts gathered from the picture and the store, causes ranked by pure rules over them."""
