@@ -14,7 +14,7 @@ import structlog
 
 from chargeline.clock import Clock
 from chargeline.ids import new_id
-from ocpp_bridge.model import Attempt, Boot, ConnectorStatus, Deviation, Session, Status, StatusSource
+from ocpp_bridge.model import Attempt, Boot, ConnectorStatus, Deviation, Presence, Session, Status, StatusSource
 from ocpp_bridge.picture import LiveCharger, Picture
 from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.store.base import BridgeStore
@@ -63,6 +63,9 @@ class Reports:
         live.changed()
         log.info("charger_booted", charger=charger, model=model, firmware=firmware)
         return boot
+
+    def presence(self, charger: str, connected: bool, since: datetime) -> None:
+        self._recorder.presence(Presence(charger, connected, since))
 
     def deviation(self, charger: str, kind: str, action: str, detail: str) -> None:
         """`detail` names a field or a code, never a value: it is a key of the count."""

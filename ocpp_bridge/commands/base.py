@@ -24,10 +24,20 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A message to trigger at `at`. An ask that equals an earlier one was made already."""
+
+    message: str
+    connector: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """Not yet; look again when something changes, and at `until` at the latest."""
 
     until: datetime
+    asks: tuple[Ask, ...] = ()  # what would tell, and when to ask the charger for it
     begun: bool = False  # part of the effect is there: a lost answer no longer decides
 
 

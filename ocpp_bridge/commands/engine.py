@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from chargeline.clock import Clock
 from ocpp_bridge import safety
-from ocpp_bridge.commands.base import CommandKind, Pending, Seen, View
+from ocpp_bridge.commands.base import Ask, CommandKind, Pending, Seen, View
 from ocpp_bridge.commands.refresh import Refresher
 from ocpp_bridge.commands.start import Start
 from ocpp_bridge.commands.stop import Stop
@@ -27,6 +27,7 @@ from ocpp_bridge.model import Command, CommandState, Session
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.store.base import BridgeStore
+from ocpp_bridge.versions.base import Request
 from ocpp_bridge.wire import session as wire
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,8 @@ KINDS: Mapping[str, CommandKind] = {kind.name: kind for kind in (Start(), Stop()
 RECENT = timedelta(hours=1)  # how far back the gate sees commands
 NEVER_SENT = "the bridge was restarted before this was sent"
 ANSWER_LOST = "the bridge was restarted before the answer came, and no effect was seen"
+ASK_TIMEOUT_S = 5.0  # for a trigger on the way to an effect: it must not keep the line from a command
+MOST_ASKS = 6  # for one command
 FAILED = "the bridge failed on this command; what the charger did is not known"
 
 
@@ -64,7 +67,7 @@ class Engine:
         self._windows = windows
         self._metrics = metrics
         self._guest_starts = guest_starts
-        self.refresher = Refresher(clock, windows)
+        self.refresher = Refresher(clock)
         self.on_finished: Callable[[Command], None] | None = None
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +88,36 @@ class Engine:
         if under_way is not None and seconds > 0:
             await wait_for(under_way.done, seconds, self._clock)
         return await self._store.command(command_id)
+
+    async def reach(self, charger_id: str, seconds: float) -> Connection | None:
+        """The charger's connection; waits up to `seconds` for one that is expected back."""
+        live = self._picture.live(charger_id)
+        deadline = self._clock.monotonic() + seconds
+        with live.listening() as changed:
+            while (connection := self._connection_of(charger_id)) is None:
+                now = self._clock.now()
+                if live.connection_state(now) != "returning" or live.returns_until is None:
+                    return None
+                left = min(deadline - self._clock.monotonic(), (live.returns_until - now).total_seconds())
+                if left <= 0:
+                    return None
+                changed.clear()
+                await wait_for(changed, left, self._clock)
+        return connection
+
+    async def refresh(self, charger_id: str, connector: int | None, max_age_s: float) -> None:
+        """Asks for the status of one connector, or of all, where it is older than `max_age_s`."""
+        live, charger = self._picture.live(charger_id), self._picture.charger(charger_id)
+        known = {row.connector for row in charger.connectors} if charger else set()
+        wanted = {connector} if connector is not None else known | {number for number in live.statuses if number > 0}
+        oldest = self._clock.now() - timedelta(seconds=max_age_s)
+        old = sorted(number for number in wanted if number not in live.statuses or live.statuses[number].at < oldest)
+        if not old:
+            return
+        deadline = self._clock.monotonic() + self._windows.refresh_wait_s
+        connection = await self.reach(charger_id, self._windows.refresh_wait_s)
+        if connection is not None:
+            await self.refresher.refresh(connection, live, old, deadline - self._clock.monotonic())
 
     async def resume(self) -> None:
         """After a start: settles what a previous run of the bridge left open."""
@@ -122,7 +155,7 @@ class Engine:
     async def _run(self, command: Command) -> None:
         deadline = self._clock.monotonic() + self._windows.refresh_wait_s + self._windows.call_timeout_s
         async with self._locks.setdefault(command.charger, asyncio.Lock()):
-            connection = await self._may_send(command)
+            connection = await self._may_send(command, deadline)
             if connection is None:
                 return
             command = self._open[command.id].command
@@ -133,7 +166,7 @@ class Engine:
             outcome = await connection.call(request, left)
         await self._answered(command, outcome)
 
-    async def _may_send(self, command: Command) -> Connection | None:
+    async def _may_send(self, command: Command, deadline: float) -> Connection | None:
         """The connection to send on, after the gate; None where the command has ended here."""
         snapshot = await self._snapshot(command)
         decision = safety.decide(snapshot, safety.BEFORE_CONTACT)
@@ -144,13 +177,16 @@ class Engine:
             over = Seen("verified", "verified", snapshot.session.id, detail="the session had ended before")
             await self._finish(command, over)
             return None
-        connection = self._connection_of(command.charger)
+        wait_s = min(self._windows.returning_wait_s, deadline - self._clock.monotonic())
+        connection = await self.reach(command.charger, wait_s)
         if connection is None:
             gone = Seen("disconnected", "disconnected", command.session, detail="the charger is not connected")
             await self._finish(command, gone)
             return None
+        snapshot = await self._snapshot(command)
         if command.action == "start" and command.connector is not None and not safety.is_fresh(snapshot):
-            await self.refresher.refresh(connection, self._picture.live(command.charger), command.connector)
+            live = self._picture.live(command.charger)
+            await self.refresher.refresh(connection, live, [command.connector], self._windows.refresh_wait_s)
             snapshot = await self._snapshot(command)
         decision = safety.decide(snapshot)
         if not decision.allowed:
@@ -201,16 +237,40 @@ class Engine:
     async def _watch(self, command: Command, otherwise: Seen | None) -> None:
         """Watches for the effect to the end of its window. `otherwise` is the end where nothing at all has shown."""
         kind = KINDS[command.action]
+        asked: set[Ask] = set()
         with self._picture.live(command.charger).listening() as changed:
             while True:
                 changed.clear()
                 verdict = kind.judge(command, await self._view(command), self._windows)
                 if isinstance(verdict, Seen):
                     break
-                await wait_for(changed, (verdict.until - self._clock.now()).total_seconds() + 0.001, self._clock)
+                until = self._ask_for(command, verdict, asked)
+                await wait_for(changed, (until - self._clock.now()).total_seconds() + 0.001, self._clock)
         if otherwise is not None and not verdict.effect and verdict.state != "verified":
             verdict = otherwise
         await self._finish(command, verdict)
+
+    def _ask_for(self, command: Command, pending: Pending, asked: set[Ask]) -> datetime:
+        """Triggers what is due of the messages that would tell; returns when to look again."""
+        until, now = pending.until, self._clock.now()
+        for ask in pending.asks:
+            if ask in asked or len(asked) >= MOST_ASKS:
+                continue
+            if ask.at > now:
+                until = min(until, ask.at)
+                continue
+            asked.add(ask)
+            connection = self._connection_of(command.charger)
+            if connection is not None:
+                request = connection.version.trigger(ask.message, ask.connector)
+                task = asyncio.create_task(self._ask(connection, request), name=f"{command.id}-ask")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        return until
+
+    async def _ask(self, connection: Connection, request: Request) -> None:
+        outcome = await connection.call(request, ASK_TIMEOUT_S)  # what counts is the message that follows, if it does
+        log.debug("asked", charger=connection.charger, action=request.action, outcome=type(outcome).__name__)
 
     async def _refuse(self, command: Command, snapshot: safety.Snapshot, decision: safety.Decision) -> None:
         assert decision.rule is not None

@@ -8,6 +8,7 @@ a change is reported when it happens).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +16,6 @@ import structlog
 
 from chargeline.clock import Clock
 from ocpp_bridge.commands.waiting import wait_for
-from ocpp_bridge.commands.windows import Windows
 from ocpp_bridge.picture import LiveCharger
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.wire import session as wire
@@ -24,39 +24,42 @@ log = structlog.get_logger(__name__)
 
 
 class Refresher:
-    def __init__(self, clock: Clock, windows: Windows) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._windows = windows
 
-    async def refresh(self, connection: Connection, live: LiveCharger, connector: int) -> bool:
-        """True when a status of the connector has come since the call. Takes `refresh_wait_s` at most."""
+    async def refresh(
+        self, connection: Connection, live: LiveCharger, connectors: Sequence[int], seconds: float
+    ) -> bool:
+        """True when a status of each of the connectors has come since the call. Takes `seconds` at most."""
         asked_at = self._clock.now()
-        deadline = self._clock.monotonic() + self._windows.refresh_wait_s
-        for target, share in ((connector, 0.6), (None, 1.0)):
+        deadline = self._clock.monotonic() + seconds
+        targets = (connectors[0], None) if len(connectors) == 1 else (None, *connectors)
+        for n, target in enumerate(targets):
             left = deadline - self._clock.monotonic()
+            missing = [number for number in connectors if not _come(live, number, asked_at)]
+            if not missing:
+                return True
             if left <= 0 or live.link is not connection:
                 break
-            if await self._ask(connection, live, connector, target, asked_at, left * share):
-                return True
+            if target is not None and target not in missing:
+                continue
+            share = 1.0 if n == len(targets) - 1 else 0.6
+            await self._ask(connection, live, missing if target is None else [target], target, asked_at, left * share)
             if live.trigger_unsupported:
                 break
-        return False
+        return all(_come(live, number, asked_at) for number in connectors)
 
     async def _ask(
         self,
         connection: Connection,
         live: LiveCharger,
-        connector: int,
+        connectors: Sequence[int],
         target: int | None,
         asked_at: datetime,
         seconds: float,
-    ) -> bool:
-        def come() -> bool:
-            status = live.statuses.get(connector)
-            return status is not None and status.at >= asked_at
-
+    ) -> None:
         deadline = self._clock.monotonic() + seconds
-        request = connection.version.trigger_status(target)
+        request = connection.version.trigger("StatusNotification", target)
         call = asyncio.create_task(connection.call(request, seconds))
         with live.listening() as changed:
             outcome = await call
@@ -66,15 +69,20 @@ class Refresher:
                 elif isinstance(outcome, wire.Answered) and outcome.payload.get("status") == "NotImplemented":
                     live.trigger_unsupported = target is None  # for one connector it may only mean: not that way
                 log.info("status_not_refreshed", charger=live.id, connector=target, outcome=type(outcome).__name__)
-                return come()
-            while not come():
+                return
+            while not all(_come(live, number, asked_at) for number in connectors):
                 left = deadline - self._clock.monotonic()
                 if left <= 0 or live.link is not connection:
-                    return False
+                    return
                 changed.clear()
                 await wait_for(changed, left, self._clock)
-        live.statuses[connector] = replace(live.statuses[connector], source="triggered")
-        return True
+        for number in connectors:
+            live.statuses[number] = replace(live.statuses[number], source="triggered")
+
+
+def _come(live: LiveCharger, connector: int, asked_at: datetime) -> bool:
+    status = live.statuses.get(connector)
+    return status is not None and status.at >= asked_at
 
 
 def _accepted(outcome: wire.Outcome) -> bool:

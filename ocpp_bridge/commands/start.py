@@ -1,15 +1,16 @@
-"""Start a session: RemoteStartTransaction, then a transaction with that id token on that connector, then energy.
+"""Start a session: RemoteStartTransaction, then a transaction with that id token on that connector, then proof of energy.
 
-"Accepted" is not a start: a charger accepts without a cable. OCA test cases TC_010, TC_011_1 and TC_011_2.
+"Accepted" is not a start: a charger accepts without a cable. Nor is Charging, while the meter stands still.
+OCA test cases TC_010, TC_011_1 and TC_011_2.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from ocpp_bridge.commands.base import Pending, Seen, View
+from ocpp_bridge.commands.base import Ask, Pending, Seen, View
 from ocpp_bridge.commands.windows import Windows
-from ocpp_bridge.model import Command, Session
+from ocpp_bridge.model import Command, Session, Status
 from ocpp_bridge.versions.base import Request, Version
 
 
@@ -46,14 +47,16 @@ def _begun(command: Command, view: View) -> Session | None:
 
 def _drawing(command: Command, session: Session, view: View, windows: Windows) -> Pending | Seen:
     assert command.sent_at is not None
-    status = view.statuses.get(session.connector)
-    name = status.status if status is not None and status.at >= command.sent_at else None
+    told = view.statuses.get(session.connector)
+    status = told if told is not None and told.at >= command.sent_at else None
+    name = status.status if status is not None else None
     effect = {"status": name, "energy_wh": session.energy_wh, "power_w": session.power_w}
     if session.authorization != "Accepted":
         detail = f"a transaction began but its id token is {session.authorization.lower()}"
         return Seen("not_verified", "accepted_no_effect", session.id, effect, detail)
-    if session.energy_wh > 0 or (session.state == "active" and (name == "Charging" or (session.power_w or 0) > 0)):
-        return Seen("verified", "verified", session.id, effect)
+    proof = _proof(session)
+    if proof is not None:
+        return Seen("verified", "verified", session.id, {**effect, "proof": proof})
     if session.state == "ended":
         detail = f"a transaction began and ended without energy ({session.stop_reason})"
         return Seen("not_verified", "accepted_no_effect", session.id, effect, detail)
@@ -61,5 +64,32 @@ def _drawing(command: Command, session: Session, view: View, windows: Windows) -
     if name == "SuspendedEV" and status is not None:
         until = min(until, max(status.at, session.opened_at) + timedelta(seconds=windows.start_suspended_s))
     if view.now < until:
-        return Pending(until, begun=True)
-    return Seen("not_verified", "car_not_drawing", session.id, effect, "the charger is ready, the car draws nothing")
+        return Pending(until, _asks(session, status, windows), begun=True)
+    if name != "Charging":
+        return Seen(
+            "not_verified", "car_not_drawing", session.id, effect, "the charger is ready, the car draws nothing"
+        )
+    if session.last_meter_at is None:
+        return Seen(
+            "verified", "verified", session.id, {**effect, "proof": "status"}, "the charger sends no meter values"
+        )
+    return Seen(
+        "not_verified", "no_energy", session.id, effect, "the charger says Charging, but its meter stands still"
+    )
+
+
+def _proof(session: Session) -> str | None:
+    """Energy above the transaction's first reading; power only where the charger reports no energy."""
+    if session.energy_wh > 0:
+        return "energy"
+    reports_energy = session.meter_wh is not None
+    return "power" if not reports_energy and session.state == "active" and (session.power_w or 0) > 0 else None
+
+
+def _asks(session: Session, status: Status | None, windows: Windows) -> tuple[Ask, ...]:
+    """Meter values at once when the connector says Charging, and once more: many chargers send them every minute only."""
+    if status is None or status.status != "Charging":
+        return ()
+    first = max(status.at, session.opened_at)
+    again = first + timedelta(seconds=windows.start_ask_again_s)
+    return tuple(Ask("MeterValues", session.connector, at) for at in (first, again))

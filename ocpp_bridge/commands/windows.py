@@ -14,9 +14,13 @@ class Windows:
 
     call_timeout_s: float
     refresh_wait_s: float
+    returning_after_restart_s: float
+    returning_after_drop_s: float
+    returning_wait_s: float
     start_connection_timeout_s: float
     start_grace_s: float
     start_charging_s: float
+    start_ask_again_s: float
     start_suspended_s: float
     stop_ended_s: float
 

@@ -71,7 +71,9 @@ class Version(Protocol):
 
     def stop(self, session: Session) -> Request: ...
 
-    def trigger_status(self, connector: int | None) -> Request: ...
+    def trigger(self, message: str, connector: int | None) -> Request:
+        """Asks the charger to send a message; without a connector, for all."""
+        ...
 
 
 FATAL_KEYWORDS = frozenset({"required", "type", "enum"})

@@ -58,7 +58,7 @@ class V16:
         """TC_012. Sessions on 1.6 have the number that the bridge gave them."""
         return Request("RemoteStopTransaction", {"transactionId": int(session.transaction)})
 
-    def trigger_status(self, connector: int | None) -> Request:
+    def trigger(self, message: str, connector: int | None) -> Request:
         """TC_054. Without a connector the charger reports all: some never answer for one."""
-        payload: Payload = {"requestedMessage": "StatusNotification"}
+        payload: Payload = {"requestedMessage": message}
         return Request("TriggerMessage", payload if connector is None else {**payload, "connectorId": connector})
