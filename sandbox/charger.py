@@ -50,8 +50,17 @@ class Charger:
         self.outbox = Outbox(plan.id, clock)
         self.station = Station(plan.id, list(plan.connectors), clock=clock, rng=rng, faults=self.faults)
         self._rng = rng
+        self._tasks = Tasks(plan.id)
         who = Identity(plan.vendor, plan.model_name, plan.model.firmware, f"SIM-{plan.id}")
-        box = Box(self.station, who, self.outbox, self.restart, self.note_state, self._new_id)
+        box = Box(
+            station=self.station,
+            identity=who,
+            outbox=self.outbox,
+            reboot=self.restart,
+            changed=self.note_state,
+            spawn=self._tasks.spawn,
+            new_id=self._new_id,
+        )
         self.protocol = PROTOCOLS[plan.model.protocol](box)
         self.link = Link(
             Address(url, plan.id, self.protocol.name, plan.password),
@@ -63,7 +72,6 @@ class Charger:
             bare=lambda: self.protocol.version == "1.6" and self.faults.has("no_subprotocol"),
         )
         self._garage = garage
-        self._tasks = Tasks(plan.id)
         self._held_since = {OFFLINE: 0, POWER: 0}
         self._restarting = False
         self._neighbour: int | None = None
@@ -102,12 +110,9 @@ class Charger:
         for name in self.faults.all():
             self.faults.clear(name)
         self.station.stop_all("Reboot")
+        self.station.empty()
         if self.protocol.online:
             await self.outbox.drained(within_s=3)
-        for connector in self.station.connectors.values():
-            connector.car, connector.reservation, connector.operative = None, None, True
-            connector.last_session = None
-        self.station.operative = True
         self.station.tokens.forget()
         self.protocol.restarted()
         self.station.power_cycle()

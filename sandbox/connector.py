@@ -70,6 +70,7 @@ class Transaction:
     draws_from: float  # monotonic seconds: the car's handshake is over
     reservation: int | None = None
     remote_start: int | None = None
+    plug_last: bool = False  # the token had waited for the plug
     number: int | str | None = None  # the OCPP transactionId: from the central system in 1.6, our own in OCPP 2
     suspended: bool = False  # the charger gives no energy: the token was refused after the start
     ended_at: datetime | None = None

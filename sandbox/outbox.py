@@ -58,6 +58,10 @@ class Outbox:
         self._empty.clear()
         self._wake.set()
 
+    def waiting(self) -> tuple[Outgoing, ...]:
+        """What is yet to be told, in order."""
+        return tuple(self._items)
+
     def wake(self) -> None:
         """To be called when `usable` may have changed."""
         self._wake.set()

@@ -49,6 +49,7 @@ class Box:
     outbox: Outbox
     reboot: Callable[[], None]
     changed: Callable[[], None]
+    spawn: Callable[[Coroutine[Any, Any, None], str], object]
     new_id: Callable[[], str]
 
 
@@ -65,6 +66,7 @@ class Session(Unmoved, ABC):
         self.outbox = box.outbox
         self.reboot = box.reboot
         self.new_id = box.new_id
+        self.spawn = box.spawn
         self.boot_status: BootStatus | None = None
         self.heartbeat_s = 300
         self._changed = box.changed
@@ -159,14 +161,14 @@ class Session(Unmoved, ABC):
     def tell_statuses(self) -> None:
         """Tells every status that differs from what was told last, as after a time without a line."""
         if self.faults.has("no_status_after_reconnect") and self._told_once:
-            self._told = {number: self._shown(number) for number in (0, *self.station.connectors)}
+            self._told = {number: self.shown(number) for number in (0, *self.station.connectors)}
         for number in (0, *self.station.connectors):
-            if self._told.get(number) != self._shown(number):
+            if self._told.get(number) != self.shown(number):
                 self.status_changed(number)
         self._told_once = True
         self.outbox.wake()
 
-    def _shown(self, number: int) -> Shown:
+    def shown(self, number: int) -> Shown:
         """What this charger says it shows: one quirk lies about a cable."""
         shown = self.station.shown(number)
         if number and shown.status in {"Preparing", "Finishing"} and self.faults.has("available_with_cable"):
@@ -245,7 +247,7 @@ class Session(Unmoved, ABC):
     def status_changed(self, number: int) -> None:
         if not self.online:
             return  # told when the line is back, if it still differs from what was told last
-        shown = self._shown(number)
+        shown = self.shown(number)
         if self._told.get(number) == shown and self.faults.has("available_with_cable"):
             return
         self.tell_status(number, shown, lambda: self._told.__setitem__(number, shown))

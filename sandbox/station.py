@@ -202,10 +202,23 @@ class Station:
 
     def power_cycle(self) -> None:
         """What a restart forgets; what a reset cures. Availability and reservations persist (OCPP 1.6 section 5.2)."""
-        for connector in self.connectors.values():
-            connector.authorisation = None
+        for number, connector in self.connectors.items():
+            if connector.authorisation is not None:
+                connector.authorisation = None
+                self.reporter.authorisation_lapsed(number)
             connector.finishing = False
         self._cure("cured_by_reset", None)
+        self.refresh()
+
+    def empty(self) -> None:
+        """Nothing is plugged in, reserved, out of service or remembered any more."""
+        self.operative = True
+        for number, connector in self.connectors.items():
+            connector.reservation, connector.last_session, connector.operative = None, None, True
+            connector.authorisation, connector.finishing = None, False
+            if connector.car is not None:
+                connector.car = None
+                self.reporter.unplugged(number)
         self.refresh()
 
     def reset_evse(self, numbers: Sequence[int]) -> None:
@@ -327,6 +340,7 @@ class Station:
 
     def _begin(self, connector: Connector, authorisation: Authorisation, car: Car) -> None:
         self.advance()
+        plug_last = connector.authorisation is authorisation
         connector.authorisation = None
         self._count += 1
         reservation = connector.reservation
@@ -344,6 +358,7 @@ class Station:
             draws_from=self.clock.monotonic() + car.kind.handshake_s,
             reservation=reservation.number if reservation else None,
             remote_start=authorisation.remote_start,
+            plug_last=plug_last,
         )
         connector.transaction = transaction
         log.info("transaction_began", charger=self.charger, connector=connector.number, token=masked(transaction.token))

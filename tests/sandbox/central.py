@@ -19,6 +19,7 @@ from ocpp.v16 import ChargePoint, call_result
 from ocpp.v16.enums import Action
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 WAIT_S = 10.0
 Message = tuple[str, dict[str, Any]]
@@ -97,6 +98,8 @@ class Peer(ChargePoint):
 
 
 class Central:
+    subprotocol = "ocpp1.6"
+
     def __init__(self) -> None:
         self.received: list[tuple[str, str, dict[str, Any]]] = []
         self.news = asyncio.Event()
@@ -119,7 +122,12 @@ class Central:
     async def open(self) -> None:
         """Listens; the second time on the same port."""
         self._server = await serve(
-            self._serve, "127.0.0.1", self._port, subprotocols=["ocpp1.6"], compression=None, ping_interval=None
+            self._serve,
+            "127.0.0.1",
+            self._port,
+            subprotocols=[Subprotocol(self.subprotocol)],
+            compression=None,
+            ping_interval=None,
         )
         self._port = self._server.sockets[0].getsockname()[1]
 

@@ -49,6 +49,7 @@ async def build(central: Central) -> AsyncIterator[Build]:
         plug: str = "J1772",
         max_kw: float = 7.2,
         tethered: bool = True,
+        evses: Mapping[int, int] | None = None,
         password: str | None = None,
         start: bool = True,
         **model: Any,
@@ -60,7 +61,9 @@ async def build(central: Central) -> AsyncIterator[Build]:
             vendor="Northgate",
             model_name="Kerb 7",
             model=ModelPlan(**{"reboot_s": 5.0, **model}),
-            connectors=tuple(ConnectorPlan(n, n, plug, max_kw, tethered) for n in range(1, connectors + 1)),
+            connectors=tuple(
+                ConnectorPlan(n, (evses or {}).get(n, n), plug, max_kw, tethered) for n in range(1, connectors + 1)
+            ),
             password=password,
             cars=cars or {},
             swiped=swiped or {},
