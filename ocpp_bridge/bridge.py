@@ -13,11 +13,13 @@ from chargeline.clock import Clock
 from chargeline.settings import Settings
 from ocpp_bridge.api.app import Services, make_app
 from ocpp_bridge.api.keys import Keys
+from ocpp_bridge.api.shapes import command_event_json
 from ocpp_bridge.commands.engine import Engine
 from ocpp_bridge.commands.windows import Windows, default_windows
+from ocpp_bridge.events import EventLog
 from ocpp_bridge.importing import read_file, store_network
 from ocpp_bridge.metrics import Metrics
-from ocpp_bridge.model import Deviation
+from ocpp_bridge.model import Command, Deviation
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.reports import Reports
@@ -41,6 +43,8 @@ class Bridge:
         self._recorder = Recorder(store)
         reports = Reports(store, self.picture, self._recorder, clock)
         reports.on_deviation = self._count
+        self.events = EventLog(store, clock)
+        reports.on_event = self.events.add
         self.chargers = ChargerServer(
             [V16()],
             self.picture,
@@ -58,13 +62,19 @@ class Bridge:
             self.metrics,
             guest_starts=settings.guest_starts,
         )
-        self._watches = Watches(store, settings.url_of("bot"), settings.bridge_webhook_secret, clock, self.metrics)
-        self.engine.on_finished = self._watches.finished
+        self._watches = Watches(
+            store, self.picture, settings.url_of("bot"), settings.bridge_webhook_secret, clock, self.metrics
+        )
+        self.engine.on_finished = self._finished
         self._api: AsyncioServer | None = None
         self._ready = False
 
     def _count(self, deviation: Deviation) -> None:
         self.metrics.deviation(deviation.kind)
+
+    def _finished(self, command: Command) -> None:
+        self._watches.finished(command)
+        self.events.add("command.finished", command.charger, command_event_json(command))
 
     async def start(self, charger_socket: socket.socket, api_socket: socket.socket) -> None:
         """Serves on two listening sockets. Raises ImportProblem where CHARGERS_FILE cannot be used."""
@@ -73,6 +83,7 @@ class Bridge:
         if self._settings.chargers_file:
             await store_network(read_file(Path(self._settings.chargers_file)), self._store, self.picture)
         self._recorder.start()
+        await self.events.start()
         await self._watches.start()
         await self.engine.resume()  # before chargers come back: their reports are what it waits for
         await self.chargers.start(charger_socket)
@@ -88,7 +99,8 @@ class Bridge:
         for boot in await self._store.boots():
             self.picture.live(boot.charger).boot = boot
         for status in await self._store.statuses():
-            self.picture.live(status.charger).statuses[status.connector] = status
+            # It may have changed while nobody listened, and a reconnecting charger need not say so (OCPP 1.6 section 4.9).
+            self.picture.live(status.charger).statuses[status.connector] = replace(status, source="inferred")
         now = self._clock.now()
         for presence in await self._store.presences():
             live = self.picture.live(presence.charger)
@@ -113,6 +125,7 @@ class Bridge:
             Keys(self._settings),
             self.chargers.connection,
             self._recorder,
+            self.events,
         )
         app = make_app(services, self.ready)
         self._api = await app.create_server(sock=listener, access_log=False, backlog=BACKLOG)
@@ -142,4 +155,5 @@ class Bridge:
         await self._watches.stop()
         await self.chargers.stop()
         await self._recorder.stop()
+        await self.events.stop()
         await self._store.close()

@@ -7,7 +7,7 @@ one charger (an effect, a refresh) listens here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +47,7 @@ class LiveCharger:
     trigger_unsupported: bool = False
     holds: dict[int, Hold] = field(default_factory=dict)
     listeners: set[asyncio.Event] = field(default_factory=set)
+    observers: set[Callable[[], None]] = field(default_factory=set)  # called at every change, so they miss none
 
     def connection_state(self, now: datetime) -> ConnectionState:
         """`returning`: the socket dropped a moment ago, or the bridge was restarted and the charger is not back yet."""
@@ -61,6 +62,8 @@ class LiveCharger:
     def changed(self) -> None:
         for event in self.listeners:
             event.set()
+        for observer in tuple(self.observers):
+            observer()
 
     @contextmanager
     def listening(self) -> Iterator[asyncio.Event]:

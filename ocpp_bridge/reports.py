@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
 from chargeline.clock import Clock
 from chargeline.ids import new_id
+from ocpp_bridge.api.shapes import last4
 from ocpp_bridge.model import Attempt, Boot, ConnectorStatus, Deviation, Presence, Session, Status, StatusSource
 from ocpp_bridge.picture import LiveCharger, Picture
 from ocpp_bridge.recorder import Recorder
@@ -47,9 +49,14 @@ class Reports:
         self._recorder = recorder
         self.clock = clock
         self.on_deviation: Callable[[Deviation], None] | None = None
+        self.on_event: Callable[[str, str, dict[str, Any]], None] | None = None
 
     def _live(self, charger: str) -> LiveCharger:
         return self._picture.live(charger)
+
+    def _tell(self, kind: str, charger: str, **data: Any) -> None:
+        if self.on_event is not None:
+            self.on_event(kind, charger, data)
 
     # ---- the charger itself
 
@@ -61,11 +68,13 @@ class Reports:
         live.boot = boot
         self._recorder.boot(boot)
         live.changed()
+        self._tell("charger.booted", charger, status=boot.status, vendor=vendor, model=model, firmware=firmware)
         log.info("charger_booted", charger=charger, model=model, firmware=firmware)
         return boot
 
     def presence(self, charger: str, connected: bool, since: datetime) -> None:
         self._recorder.presence(Presence(charger, connected, since))
+        self._tell("charger.connected" if connected else "charger.disconnected", charger)
 
     def deviation(self, charger: str, kind: str, action: str, detail: str) -> None:
         """`detail` names a field or a code, never a value: it is a key of the count."""
@@ -96,10 +105,15 @@ class Reports:
         now = self.clock.now()
         error = None if error_code in (None, "NoError") else error_code
         found = Status(charger, connector, status, now, source, error, vendor_error_code)
+        before = live.statuses.get(connector)
         live.statuses[connector] = found
         self._recorder.status(found)
-        if status == "Available":
-            for session in live.sessions_on(connector):
+        if before is None or (before.status, before.error_code) != (status, error):
+            self._tell("connector.status", charger, connector=connector, status=status, error_code=error)
+        for session in live.sessions_on(connector):
+            # Preparing waits for a transaction to begin: after a reboot it says that the one before did not survive it.
+            forgotten = status == "Preparing" and live.boot is not None and session.opened_at < live.boot.at
+            if status == "Available" or forgotten:
                 await self._close(session, INFERRED, now, None)
         live.changed()
 
@@ -113,6 +127,7 @@ class Reports:
     async def authorize(self, charger: str, token_id: str) -> str:
         answer = await self.token_status(token_id)
         self._recorder.attempt(Attempt(charger, token_id, answer, self.clock.now(), "Authorize"))
+        self._tell("authorization", charger, token_last4=last4(token_id), answer=answer)
         return answer
 
     # ---- transactions
@@ -158,6 +173,7 @@ class Reports:
                 await self._close(old, INFERRED, now, None)
             live.sessions[session.id] = session
             self._recorder.attempt(Attempt(charger, token_id, authorization, now, "StartTransaction", connector))
+            self._tell("session.started", charger, session=session.id, connector=connector, authorization=authorization)
             log.info("session_started", charger=charger, session=session.id, id_status=authorization)
         live.changed()
         return Started(kept, kept.authorization)
@@ -188,6 +204,14 @@ class Reports:
         ended = replace(session, state="ended", ended_at=at, stop_reason=reason, meter_stop_wh=stop_wh, power_w=None)
         await self._store.save_session(ended)
         self._live(session.charger).sessions.pop(session.id, None)
+        self._tell(
+            "session.ended",
+            session.charger,
+            session=session.id,
+            connector=session.connector,
+            stop_reason=reason,
+            energy_wh=ended.energy_wh,
+        )
         log.info("session_ended", charger=session.charger, session=session.id, reason=reason)
 
     def meter(self, charger: str, connector: int | None, transaction: str | None, reading: Meter) -> None:

@@ -15,9 +15,10 @@ from sanic.response import raw
 from chargeline.clock import Clock
 from chargeline.settings import Settings
 from chargeline.web import add_health, install_problem_details, json_response
-from ocpp_bridge.api import commands, diagnosis, reads
+from ocpp_bridge.api import commands, diagnosis, reads, watches
 from ocpp_bridge.api.keys import Keys
 from ocpp_bridge.commands.engine import Engine
+from ocpp_bridge.events import EventLog
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.recorder import Recorder
@@ -42,12 +43,14 @@ class Services:
     keys: Keys
     connection_of: Callable[[str], Connection | None]
     recorder: Recorder
+    events: EventLog
 
 
 def make_app(services: Services, ready: Callable[[], Awaitable[str | None]]) -> App:
     # A name of its own each time: Sanic keeps apps by name, and tests make several in one process.
     app: App = Sanic(f"ocpp_bridge_{secrets.token_hex(4)}", configure_logging=False)
     app.config.REQUEST_MAX_SIZE = 32 * 1024 * 1024  # an import of a whole network; other routes take 64 KiB
+    app.config.RESPONSE_TIMEOUT = 24 * 3600  # a reader of events stays; every other route bounds its own time
     app.config.MOTD = False
     app.config.TOUCHUP = False  # it rewrites Sanic's own code, which works for one app in a process only
     install_problem_details(app)
@@ -65,4 +68,5 @@ def make_app(services: Services, ready: Callable[[], Awaitable[str | None]]) -> 
     reads.add_routes(app, services)
     diagnosis.add_routes(app, services)
     commands.add_routes(app, services)
+    watches.add_routes(app, services)
     return app

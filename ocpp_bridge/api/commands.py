@@ -1,4 +1,4 @@
-"""What can be asked for: commands, refreshes, watches, guest tokens, imports."""
+"""What can be asked for: commands, refreshes, guest tokens, imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from sanic import HTTPResponse, Request
 
 from chargeline.ids import new_id
@@ -16,7 +15,7 @@ from ocpp_bridge.api.reads import charger_or_404
 from ocpp_bridge.api.shapes import charger_json, command_json, token_json
 from ocpp_bridge.commands.engine import KINDS
 from ocpp_bridge.importing import ImportProblem, parse, store_network
-from ocpp_bridge.model import Command, Token, Watch
+from ocpp_bridge.model import Command, Token
 from ocpp_bridge.safety import FRESH_S
 from ocpp_bridge.store.base import KeyReused
 
@@ -24,13 +23,12 @@ if TYPE_CHECKING:
     from ocpp_bridge.api.app import App, Services
 
 LARGEST_IMPORT = 32 * 1024 * 1024
-LARGEST_DATA = 2048
 DEFAULT_WAIT_S = 8.0
 
 
 def add_routes(app: App, services: Services) -> None:
     keys, store, clock = services.keys, services.store, services.clock
-    picture, engine, watches = services.picture, services.engine, services.watches
+    picture, engine = services.picture, services.engine
 
     @app.post("/v1/chargers/<charger_id:str>/commands", name="command_charger", unquote=True)
     async def command_charger(request: Request, charger_id: str) -> HTTPResponse:
@@ -62,22 +60,6 @@ def add_routes(app: App, services: Services) -> None:
         max_age_s = number(body.get("max_age_s"), "max_age_s", FRESH_S, 0, 86_400)
         await engine.refresh(charger.id, connector, max_age_s)
         return json_response(charger_json(charger, picture, clock.now()))
-
-    @app.post("/v1/watches", name="watch")
-    async def watch(request: Request) -> HTTPResponse:
-        keys.require(request, "driver")
-        body = json_object(request)
-        watched = text_field(body, "command", longest=64, slug="bad-watch")
-        data = body.get("data", {})
-        if not isinstance(data, dict) or len(orjson.dumps(data)) > LARGEST_DATA:
-            raise Problem(422, "bad-watch", f"data must be an object of at most {LARGEST_DATA} bytes.")
-        assert watched is not None
-        if await store.command(watched) is None:
-            raise Problem(404, "unknown-command", "There is no such command.")
-        now = clock.now()
-        key = text_field(body, "idempotency_key", longest=128, slug="bad-watch", required=False)
-        kept = await watches.add(Watch(new_id("wat", now), new_id("evt", now), watched, data, now, key))
-        return json_response({"id": kept.id}, 201)
 
     @app.post("/v1/guest-tokens", name="guest_token")
     async def guest_token(request: Request) -> HTTPResponse:

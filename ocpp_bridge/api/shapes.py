@@ -127,3 +127,10 @@ def command_json(command: Command) -> dict[str, Any]:
         "actor": {"driver": actor.driver, "tier": actor.tier, "conversation": actor.conversation},
         "idempotency_key": command.idempotency_key,
     }
+
+
+def command_event_json(command: Command) -> dict[str, Any]:
+    """What the event log says of a finished command: nothing of who asked for it."""
+    shown = command_json(command)
+    names = ("id", "action", "connector", "state", "outcome", "answer", "refused", "session", "finished_at")
+    return {"command": {name: shown[name] for name in names}}
