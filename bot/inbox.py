@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import orjson
 import structlog
 
 from bot.choices import open_choices
@@ -89,12 +88,11 @@ class Inbox:
         title = entry.options[int(index)].title
         return await self._accept(conversation, source, Kind.CHOICE, token, title, client_id, hint)
 
-    async def command_finished(self, event_id: str, conversation_id: str, command_id: str) -> bool | None:
-        """News of the bridge for a conversation: False where it had come before, None where there is no such conversation."""
+    async def news(self, event_id: str, conversation_id: str, message: str) -> bool | None:
+        """An event of the bridge, as the message for Rasa: False where it had come before, None where there is no such conversation."""
         conversation = await self._store.conversation(conversation_id)
         if conversation is None:
             return None
-        message = "/EXTERNAL_command_finished" + orjson.dumps({"command_id": command_id}).decode()
         _, new = await self._accept(conversation, f"bridge:{event_id}", Kind.EVENT, message, None, None, None)
         return new
 

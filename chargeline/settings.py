@@ -128,6 +128,12 @@ class Settings:
     rasa_token: str = _t("RASA_TOKEN", "", "Keys", "Token of Rasa's HTTP API.", secret=True)
     terminal_key: str = _t("TERMINAL_KEY", "", "Keys", "Opens the terminal channel (make chat).", secret=True)
     web_session_key: str = _t("WEB_SESSION_KEY", "", "Keys", "Signs the web page's visitor cookie.", secret=True)
+    actions_key: str = _t(
+        "ACTIONS_KEY", "", "Keys", "What the front door shows the action server (hazards, cases).", secret=True
+    )
+    operator_key: str = _t(
+        "OPERATOR_KEY", "", "Keys", "Opens conversations and cases to people and their desk.", secret=True
+    )
 
     # --- stores
     mongodb_url: str = _t(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from typing import Any
 
+import orjson
 import structlog
 from sanic import Blueprint, HTTPResponse, Request
 
@@ -20,6 +22,8 @@ TOLERANCE_S = 300
 _MAX_BODY = 65536
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-fA-F]{64})")
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,80}")
+_PURPOSE = re.compile(r"[A-Za-z0-9_.:\-]{1,80}")
+_WATCH_ENDS = {"watch.met": True, "watch.expired": False}
 
 
 def sign(secret: str, at: int, body: bytes) -> str:
@@ -34,6 +38,30 @@ def is_signed(header: str, secret: str, body: bytes, now: float) -> bool:
     if found is None or not secret or abs(now - int(found.group(1))) > TOLERANCE_S:
         return False
     return hmac.compare_digest(sign(secret, int(found.group(1)), body).encode(), header.strip().lower().encode())
+
+
+def message_of(event: dict[str, Any]) -> str | None:
+    """What Rasa is told of an event; None where it is none that the dialogue knows. Raises ValueError saying what is wrong."""
+    kind = event.get("type")
+    if kind == "command.finished":
+        command = event.get("command")
+        command_id = command.get("id") if isinstance(command, dict) else None
+        if not isinstance(command_id, str) or not _ID.fullmatch(command_id):
+            raise ValueError("The event has no command with an id.")
+        return _intent("command_finished", {"command_id": command_id})
+    if kind in _WATCH_ENDS:
+        watch, data = event.get("watch"), event.get("data")
+        if not isinstance(watch, str) or not _ID.fullmatch(watch):
+            raise ValueError("The event names no watch.")
+        purpose = data.get("purpose") if isinstance(data, dict) else None
+        if purpose is not None and (not isinstance(purpose, str) or not _PURPOSE.fullmatch(purpose)):
+            raise ValueError("data.purpose: 1 to 80 letters, digits, _ . : or - are expected.")
+        return _intent("watch_ended", {"watch_id": watch, "met": _WATCH_ENDS[kind], "purpose": purpose})
+    return None
+
+
+def _intent(name: str, facts: dict[str, Any]) -> str:
+    return f"/EXTERNAL_{name}{orjson.dumps(facts).decode()}"
 
 
 def blueprint(secret: str, inbox: Inbox, metrics: Metrics, clock: Clock) -> Blueprint:
@@ -54,20 +82,21 @@ def blueprint(secret: str, inbox: Inbox, metrics: Metrics, clock: Clock) -> Blue
         if not is_signed(header, secret, request.body, clock.now().timestamp()):
             raise refuse(403, "bad-signature", f"Chargeline-Signature does not fit, or is over {TOLERANCE_S} s old.")
         event = json_object(request)
-        event_id, kind = event.get("id"), event.get("type")
+        event_id = event.get("id")
         if not isinstance(event_id, str) or not _ID.fullmatch(event_id):
             raise refuse(400, "bad-event", "The event has no id.")
-        if kind != "command.finished":
-            log.warning("bridge_event_ignored", event_id=event_id, type=str(kind)[:40])
+        try:
+            message = message_of(event)
+        except ValueError as error:
+            raise refuse(400, "bad-event", str(error)) from None
+        if message is None:
+            log.warning("bridge_event_ignored", event_id=event_id, type=str(event.get("type"))[:40])
             return json_response({"status": "ignored"}, 202)
-        data, command = event.get("data"), event.get("command")
-        command_id = command.get("id") if isinstance(command, dict) else None
-        if not isinstance(command_id, str) or not _ID.fullmatch(command_id):
-            raise refuse(400, "bad-event", "The event has no command with an id.")
+        data = event.get("data")
         conversation = data.get("conversation") if isinstance(data, dict) else None
-        new = await inbox.command_finished(event_id, conversation if isinstance(conversation, str) else "", command_id)
+        new = await inbox.news(event_id, conversation if isinstance(conversation, str) else "", message)
         if new is None:
-            log.warning("bridge_event_without_conversation", event_id=event_id, command=command_id)
+            log.warning("bridge_event_without_conversation", event_id=event_id)
             return json_response({"status": "unknown-conversation"}, 202)
         return json_response({"status": "accepted" if new else "duplicate"}, 202 if new else 200)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.bot.doors import ADA, Door, until
 from tests.bot.fake_carrier import FakeCarrier
 from tests.bot.fake_rasa import FakeRasa, Turn
@@ -140,6 +142,23 @@ async def test_an_event_of_the_bridge_becomes_one_turn_of_its_conversation(
     assert rasa.messages[2] == "thanks"
 
 
+@pytest.mark.parametrize(("kind", "met"), [("watch.met", "true"), ("watch.expired", "false")])
+async def test_the_end_of_a_watch_becomes_one_turn_of_its_conversation(
+    door: Door, rasa: FakeRasa, kind: str, met: str
+) -> None:
+    await door.sms("1044 is dark")
+    await until(lambda: len(rasa.asked) == 1, "the conversation is there")
+    event = {
+        "id": "evt_9",
+        "type": kind,
+        "watch": "wat_3",
+        "data": {"conversation": rasa.asked[0][0], "language": "en", "purpose": "back_online"},
+    }
+    assert [(await door.bridge(event)).status_code for _ in range(2)] == [202, 200]
+    await until(lambda: len(rasa.asked) == 2, "Rasa is told")
+    assert rasa.messages[1] == f'/EXTERNAL_watch_ended{{"watch_id":"wat_3","met":{met},"purpose":"back_online"}}'
+
+
 async def test_events_that_are_not_the_bridges_are_refused(door: Door, rasa: FakeRasa) -> None:
     event = {"id": "evt_1", "type": "command.finished", "data": {"conversation": "sms_x"}, "command": {"id": "cmd_1"}}
     assert (await door.bridge(event, secret="other")).status_code == 403
@@ -151,6 +170,10 @@ async def test_events_that_are_not_the_bridges_are_refused(door: Door, rasa: Fak
     assert (await door.bridge({"type": "command.finished"})).status_code == 400
     assert (await door.bridge({"id": "evt_2", "type": "command.finished", "command": "no"})).status_code == 400
     assert (await door.bridge({"id": "evt_3", "type": "charger.sang"})).status_code == 202
+    assert (await door.bridge({"id": "evt_4", "type": "watch.met", "watch": 3})).status_code == 400
+    assert (
+        await door.bridge({"id": "evt_5", "type": "watch.met", "watch": "w", "data": {"purpose": "/x{"}})
+    ).status_code == 400
     assert (await door.bridge(event)).status_code == 202  # signed, but nobody's conversation
     assert (await door.bridge({**event, "data": {"conversation": {"a": 1}}})).status_code == 202
     assert rasa.asked == []
