@@ -5,6 +5,7 @@ It knows its place and its trouble, gives what it is asked for, does with the ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -161,12 +162,13 @@ def _connector(goal: Goal, mind: Mind, choices: Sequence[str]) -> list[Move]:
         return [Leave()]
     answer = goal.connector_answers[min(mind.connector_said, len(goal.connector_answers) - 1)]
     mind.connector_said += 1
-    match = next(
-        (title for title in choices if plain(answer) in plain(title).split() or plain(answer) == plain(title)), None
-    )
-    if match is None:
-        match = next((title for title in choices if plain(answer) in plain(title)), None)
+    # By whole words: "2" is not in "Connector 1, J1772".
+    match = next((title for title in choices if set(_words(answer)) <= set(_words(title))), None)
     return [Choose(match, "connector")] if match else [Say(answer, "connector")]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", plain(text))
 
 
 def _step(goal: Goal, mind: Mind, step: str) -> list[Move]:

@@ -22,7 +22,7 @@ from chargeline.settings import Settings, secret_settings
 
 log = structlog.get_logger(__name__)
 
-READY_REAL_S = 240.0  # a training of the language model may be part of it
+READY_REAL_S = 150.0
 STOP_REAL_S = 30.0
 ACCOUNT, OUR_NUMBER = "ACscore", "+16135550199"
 PORTS = ("BOT_PORT", "OCPP_PORT", "BRIDGE_PORT", "RASA_PORT", "ACTIONS_PORT", "SANDBOX_PORT")
@@ -85,7 +85,7 @@ class OwnStack:
         self._var.mkdir(parents=True, exist_ok=True)
         with (self._var / "run.log").open("wb") as out:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "chargeline.run",
+                sys.executable, "-m", "chargeline.run", "--no-train",
                 cwd=ROOT, env={**os.environ, **self._environ}, stdout=out, stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip
         began = time.monotonic()

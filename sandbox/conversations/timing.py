@@ -47,7 +47,7 @@ def turns(scenario: Scenario, history: History, acts: Sequence[Act]) -> list[Tur
         for index, message in enumerate(said):
             if message.by != "driver":
                 continue
-            replies = _replies(message, said[index + 1 :], history.speed)
+            replies = _replies(message, said[index + 1 :], history.speed, busy)
             if not replies:
                 found.append(Turn(message.at, None, None, 0.0))
                 continue
@@ -64,7 +64,10 @@ def turns(scenario: Scenario, history: History, acts: Sequence[Act]) -> list[Tur
     return found
 
 
-def _replies(message: Said, later: Sequence[Said], speed: float) -> list[Said]:
+Spans = Sequence[tuple[float, float | None]]
+
+
+def _replies(message: Said, later: Sequence[Said], speed: float, busy: Spans) -> list[Said]:
     if message.turn is not None:
         return [each for each in later if each.by == "bot" and not each.own and each.turn == message.turn]
     replies: list[Said] = []
@@ -74,13 +77,14 @@ def _replies(message: Said, later: Sequence[Said], speed: float) -> list[Said]:
         if each.own:
             continue
         last = replies[-1].at if replies else message.at
-        if (each.at - last) / speed > (GAP_REAL_S if replies else TURN_REAL_S):
+        waited = each.at - last - _covered(last, each.at, busy)
+        if waited / speed > (GAP_REAL_S if replies else TURN_REAL_S):
             break
         replies.append(each)
     return replies
 
 
-def _covered(since: float, until: float, spans: Sequence[tuple[float, float | None]]) -> float:
+def _covered(since: float, until: float, spans: Spans) -> float:
     """How much of since..until the spans cover; an open span lasts to the end."""
     covered, reached = 0.0, since
     for begin, end in sorted((max(begin, since), until if end is None else min(end, until)) for begin, end in spans):

@@ -1,0 +1,88 @@
+"""A goal-driven driver reacts to what the bot asks, within its limits and the same each time."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.conversations import brain
+from sandbox.conversations.brain import AwaitMore, Choose, Drive, Hands, Leave, Line, Mind, Rest, Say, TellHowItWent
+from sandbox.conversations.scenario import Goal, Persona, Place
+from sandbox.conversations.words import Words
+
+GOAL = Goal(opens=("wont start", "i said it wont start"), charger_answers=("9999", "7001"), connector_answers=("2",))
+ENGLISH = Words.of("en")
+
+
+def react(text: str, *choices: str, goal: Goal = GOAL, mind: Mind | None = None) -> list[brain.Move]:
+    return brain.react(goal, mind or Mind(), [Line(text, choices)], ENGLISH, ("7001", "7002"))
+
+
+def test_it_gives_its_wrong_number_first_and_then_the_right_one() -> None:
+    mind = Mind()
+    assert react("Which charger are you at?", mind=mind) == [Say("9999", None)]
+    assert react("I can't find a charger 9999. What number is printed on it?", mind=mind) == [Say("7001", "charger")]
+
+
+def test_it_takes_the_choice_of_its_connector_by_whole_words() -> None:
+    moves = react("More than one cable. Which one is in your car?", "Connector 1, J1772", "Connector 2, J1772")
+    assert moves == [Choose("Connector 2, J1772", "connector")]
+
+
+def test_it_does_what_it_is_told_with_the_cable_and_says_so() -> None:
+    moves = react("Unplug, wait ten seconds, plug in again, then text me DONE.")
+    assert moves == [Hands("unplug"), Rest(10), Hands("plug"), Rest(2), Say("done", "replug")]
+
+
+def test_it_does_not_do_a_step_again_that_it_has_done_before_it_wrote() -> None:
+    goal = Goal(("x",), (), (), done_already=("replug",), steps_it_does=0)
+    mind = Mind()
+    assert react("Unplug and plug in again.", goal=goal, mind=mind) == [Say("i did that already")]
+    assert react("Unplug and plug in again.", goal=goal, mind=mind) == [Leave()]
+
+
+def test_it_tries_the_plug_when_it_is_called_unlocked() -> None:
+    assert react("The connector is unlocked now.") == [Hands("unplug"), TellHowItWent()]
+
+
+def test_it_leaves_when_it_is_told_that_it_charges() -> None:
+    assert react("It's charging now.") == [Leave()]
+
+
+def test_it_drives_to_the_charger_that_it_may_use() -> None:
+    goal = Goal(("x",), (), (), moves_to=Place("7002"))
+    assert react("Please try another charger.", goal=goal) == [Drive(Place("7002")), Rest(5), Say("7002", "charger")]
+    assert react("Please try another charger.") == [Leave()]
+
+
+def test_it_waits_for_what_was_promised() -> None:
+    assert react("I'm watching it and will text you what comes of it.") == [AwaitMore()]
+
+
+def test_it_falls_silent_and_gives_up() -> None:
+    silent = Goal(("x",), ("7001",), (), persona=Persona(silent_after=1))
+    assert react("Which charger are you at?", goal=silent, mind=Mind(spoken=1)) == [Leave()]
+    assert brain.react(GOAL, Mind(), [], ENGLISH, ()) == [Leave()]
+
+
+def test_one_answer_comes_late() -> None:
+    late = Goal(("x",), ("7001", "7001"), (), persona=Persona(late_s=1500))
+    mind = Mind()
+    assert react("Which charger are you at?", goal=late, mind=mind)[0] == Rest(1500)
+    assert react("Which charger are you at?", goal=late, mind=mind)[0] == Say("7001", "charger")
+
+
+@given(text=st.text(alphabet="abcdefgh 0123456789", max_size=60), seed=st.integers(0, 99))
+def test_typos_are_the_same_for_the_same_seed_and_leave_numbers_alone(text: str, seed: int) -> None:
+    once, again = (brain.misspelt(text, 0.5, Random(seed)) for _ in range(2))
+    assert once == again
+    assert [w for w in once.split(" ") if w.isdigit()] == [w for w in text.split(" ") if w.isdigit()]
+
+
+@given(texts=st.lists(st.text(max_size=80), max_size=6))
+def test_whatever_the_bot_says_it_has_a_next_move(texts: list[str]) -> None:
+    mind = Mind()
+    for text in texts:
+        assert react(text, mind=mind)
