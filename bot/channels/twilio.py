@@ -48,10 +48,17 @@ def parse_form(body: bytes) -> Params:
     return params
 
 
-def signed_url(public_base_url: str, request: Request) -> str:
-    """The URL that Twilio signed: behind a proxy the request itself does not know it."""
+def signed_urls(settings: Settings, request: Request) -> list[str]:
+    """The URLs that may have been signed. Behind a proxy only PUBLIC_URL is right, since the request does not know it.
+
+    Where PUBLIC_URL is not set, the front door is called directly, by whichever name of this machine: then the name in the
+    request counts too. It proves nothing by itself; the signature still needs the auth token.
+    """
     query = f"?{request.query_string}" if request.query_string else ""
-    return f"{public_base_url}{request.path}{query}"
+    bases = [settings.public_base_url]
+    if not settings.public_url and request.host:
+        bases.append(f"http://{request.host}")
+    return [f"{base}{request.path}{query}" for base in bases]
 
 
 def blueprint(settings: Settings, inbox: Inbox, metrics: Metrics) -> Blueprint:
@@ -80,7 +87,7 @@ def blueprint(settings: Settings, inbox: Inbox, metrics: Metrics) -> Blueprint:
             params = parse_form(request.body)
         except ValueError:
             raise refuse(400, "bad-form", "The form is not valid UTF-8, or has too many fields.") from None
-        if not validator.validate(signed_url(settings.public_base_url, request), params, signature):
+        if not any(validator.validate(url, params, signature) for url in signed_urls(settings, request)):
             raise refuse(
                 403,
                 "bad-signature",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.store.model import Channel, Consent, Conversation, Delivery, Entry, Item, NewEntry, NewItem
+from bot.store.model import Channel, Consent, Conversation, Delivery, Entry, Item, Lane, NewEntry, NewItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,34 @@ class BotStore(Protocol):
 
     async def set_hints(self, conversation_id: str, charger: str | None, connector: int | None) -> None: ...
 
+    async def set_language(self, conversation_id: str, language: str) -> None: ...
+
+    async def set_case(self, conversation_id: str, case: str | None) -> None:
+        """Hands the conversation to the person of this case, or with None back to the bot."""
+        ...
+
+    async def set_hazard_until(self, conversation_id: str, until: datetime | None) -> None: ...
+
     # --- inbox
     async def accept(self, item: NewItem) -> tuple[Item, bool]:
         """Stores the item and its transcript line; False and the stored one where its source is known already."""
         ...
 
-    async def waiting(self, limit: int, exclude: Collection[str]) -> list[str]:
-        """Conversations with unanswered items, the longest waiting first."""
+    async def waiting(self, limit: int, exclude: Collection[str], lane: Lane = Lane.TALK) -> list[str]:
+        """Conversations with unanswered items in this lane, the longest waiting first."""
         ...
 
-    async def next_item(self, conversation_id: str) -> Item | None:
-        """The oldest item of the conversation that is not done."""
+    async def next_item(self, conversation_id: str, lane: Lane = Lane.TALK) -> Item | None:
+        """The oldest item of the conversation in this lane that is not done."""
         ...
 
-    async def waiting_in(self, conversation_id: str) -> int: ...
+    async def waiting_in(self, conversation_id: str) -> int:
+        """How many items the driver awaits an answer to: those on their way to a person do not count."""
+        ...
+
+    async def move(self, item_id: str, lane: Lane) -> None:
+        """Puts an item that is not done into another lane."""
+        ...
 
     async def mark_asked(self, item_id: str, text: str, at: datetime) -> None:
         """From now on Rasa may know the item: `text` is what it is asked, also when it is asked again."""

@@ -28,6 +28,16 @@ class Kind(StrEnum):
     RESUME = "resume"  # carrier keyword from a number that had opted out
     HELP = "help"  # carrier keyword
     EVENT = "event"  # not from the driver; `text` is the message for Rasa
+    HAZARD = "hazard"  # a driver's words that may mean danger: advice at once, then the action server
+    PERSON = "person"  # transcript only: a person of the operator's writes to the driver
+
+
+class Lane(StrEnum):
+    """Who works an item off. Within a conversation and a lane in order; one lane never waits for another."""
+
+    TALK = "talk"  # the dialogue
+    HAZARD = "hazard"  # danger: waits for nothing that is going on in the dialogue
+    DESK = "desk"  # to be forwarded to the person who has the conversation
 
 
 class Sending(StrEnum):
@@ -46,7 +56,11 @@ FINAL = frozenset({Sending.SENT, Sending.FAILED, Sending.SUPPRESSED, Sending.UNK
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`address` is the phone number, the visitor id or the terminal's name; only the front door knows it."""
+    """`address` is the phone number, the visitor id or the terminal's name; only the front door knows it.
+
+    `language`: what the driver last wrote in, None before a first word told. `case`: the case of the person who has the
+    conversation, None while it is the bot's. `hazard_until`: a question about a hazard is open till then.
+    """
 
     id: str
     channel: Channel
@@ -54,6 +68,9 @@ class Conversation:
     created_at: datetime
     charger_hint: str | None = None
     connector_hint: int | None = None
+    language: str | None = None
+    case: str | None = None
+    hazard_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,7 @@ class NewItem:
     received_at: datetime
     shown: str | None = None
     client_id: str | None = None
+    lane: Lane = Lane.TALK
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,7 @@ class Item:
     received_at: datetime
     shown: str | None = None
     client_id: str | None = None
+    lane: Lane = Lane.TALK
     done: bool = False
     outcome: str | None = None
     asked_at: datetime | None = None
@@ -159,6 +178,7 @@ class Consent:
 
 DRIVER = "driver"
 BOT = "bot"
+PERSON = "person"
 
 
 def driver_entry(item: NewItem | Item) -> NewEntry | None:

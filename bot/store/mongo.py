@@ -20,6 +20,7 @@ from bot.store.model import (
     Entry,
     Item,
     Kind,
+    Lane,
     NewEntry,
     NewItem,
     Option,
@@ -48,12 +49,16 @@ def _conversation(found: Document) -> Conversation:
         created_at=found["created_at"],
         charger_hint=found.get("charger_hint"),
         connector_hint=found.get("connector_hint"),
+        language=found.get("language"),
+        case=found.get("case"),
+        hazard_until=found.get("hazard_until"),
     )
 
 
 def _item(found: Document) -> Item:
     fields = {key: value for key, value in found.items() if key != "_id"}
-    return Item(id=found["_id"], **{**fields, "kind": Kind(found["kind"])})
+    kind, lane = Kind(found["kind"]), Lane(found.get("lane", Lane.TALK))  # items of the first release have no lane
+    return Item(id=found["_id"], **{**fields, "kind": kind, "lane": lane})
 
 
 def _entry(found: Document) -> Entry:
@@ -125,6 +130,18 @@ class MongoStore:
             {"_id": conversation_id}, {"$set": {"charger_hint": charger, "connector_hint": connector}}
         )
 
+    async def set_language(self, conversation_id: str, language: str) -> None:
+        await self._set(conversation_id, "language", language)
+
+    async def set_case(self, conversation_id: str, case: str | None) -> None:
+        await self._set(conversation_id, "case", case)
+
+    async def set_hazard_until(self, conversation_id: str, until: datetime | None) -> None:
+        await self._set(conversation_id, "hazard_until", until)
+
+    async def _set(self, conversation_id: str, field: str, value: str | datetime | None) -> None:
+        await self._conversations.update_one({"_id": conversation_id}, {"$set": {field: value}})
+
     async def accept(self, item: NewItem) -> tuple[Item, bool]:
         document: Document = {
             "_id": item.id,
@@ -135,6 +152,7 @@ class MongoStore:
             "received_at": item.received_at,
             "shown": item.shown,
             "client_id": item.client_id,
+            "lane": item.lane.value,
             "done": False,
             "outcome": None,
             "asked_at": None,
@@ -159,11 +177,11 @@ class MongoStore:
         if shown is not None:
             await self.add_entry(shown)
 
-    async def waiting(self, limit: int, exclude: Values[str]) -> list[str]:
+    async def waiting(self, limit: int, exclude: Values[str], lane: Lane = Lane.TALK) -> list[str]:
         rows = await aggregate(
             self._inbox,
             [
-                {"$match": {"done": False, "conversation": {"$nin": list(exclude)}}},
+                {"$match": {"done": False, "lane": _in_lane(lane), "conversation": {"$nin": list(exclude)}}},
                 {"$group": {"_id": "$conversation", "since": {"$min": "$received_at"}}},
                 {"$sort": {"since": 1}},
                 {"$limit": limit},
@@ -171,9 +189,9 @@ class MongoStore:
         )
         return [row["_id"] for row in rows]
 
-    async def next_item(self, conversation_id: str) -> Item | None:
+    async def next_item(self, conversation_id: str, lane: Lane = Lane.TALK) -> Item | None:
         found = await self._inbox.find_one(
-            {"conversation": conversation_id, "done": False}, sort=[("number", ASCENDING)]
+            {"conversation": conversation_id, "done": False, "lane": _in_lane(lane)}, sort=[("number", ASCENDING)]
         )
         if found is None:
             return None
@@ -182,7 +200,12 @@ class MongoStore:
         return item
 
     async def waiting_in(self, conversation_id: str) -> int:
-        return await self._inbox.count_documents({"conversation": conversation_id, "done": False})
+        return await self._inbox.count_documents(
+            {"conversation": conversation_id, "done": False, "lane": {"$ne": Lane.DESK.value}}
+        )
+
+    async def move(self, item_id: str, lane: Lane) -> None:
+        await self._inbox.update_one({"_id": item_id}, {"$set": {"lane": lane.value}})
 
     async def mark_asked(self, item_id: str, text: str, at: datetime) -> None:
         await self._inbox.update_one({"_id": item_id}, {"$set": {"asked_at": at, "asked_text": text}})
@@ -299,6 +322,11 @@ class MongoStore:
             items=await self._inbox.count_documents({"done": False}),
             deliveries=await self._entries.count_documents({"delivery.state": {"$in": _OPEN}}),
         )
+
+
+def _in_lane(lane: Lane) -> Document:
+    """Items of the first release have no lane; they are the dialogue's."""
+    return {"$in": [lane.value, None]} if lane is Lane.TALK else {"$eq": lane.value}
 
 
 async def _highest(collection: Collection, where: dict[str, Any], field: str) -> int:

@@ -18,6 +18,7 @@ from bot.store.model import (
     Entry,
     Item,
     Kind,
+    Lane,
     NewEntry,
     NewItem,
     Option,
@@ -53,7 +54,15 @@ _MIGRATIONS = [
         address TEXT NOT NULL, opted_out INTEGER NOT NULL, words TEXT NOT NULL, at REAL NOT NULL
     ) STRICT;
     CREATE INDEX consent_address ON consent (channel, address, number);
+    """,
     """
+    ALTER TABLE conversations ADD COLUMN language TEXT;
+    ALTER TABLE conversations ADD COLUMN person_case TEXT;
+    ALTER TABLE conversations ADD COLUMN hazard_until REAL;
+    ALTER TABLE inbox ADD COLUMN lane TEXT NOT NULL DEFAULT 'talk';
+    DROP INDEX inbox_waiting;
+    CREATE INDEX inbox_waiting ON inbox (conversation, lane, number) WHERE done = 0;
+    """,
 ]
 
 assert {"queued", "sending"} | FINAL == set(Sending)  # the partial index above names the states that are not final
@@ -75,6 +84,9 @@ def _conversation(row: sqlite3.Row) -> Conversation:
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
         charger_hint=row["charger_hint"],
         connector_hint=row["connector_hint"],
+        language=row["language"],
+        case=row["person_case"],
+        hazard_until=_moment(row["hazard_until"]),
     )
 
 
@@ -89,6 +101,7 @@ def _item(row: sqlite3.Row) -> Item:
         received_at=datetime.fromtimestamp(row["received_at"], UTC),
         shown=row["shown"],
         client_id=row["client_id"],
+        lane=Lane(row["lane"]),
         done=bool(row["done"]),
         outcome=row["outcome"],
         asked_at=_moment(row["asked_at"]),
@@ -194,17 +207,29 @@ class SqliteStore:
             )
         )
 
+    async def set_language(self, conversation_id: str, language: str) -> None:
+        await self._change("UPDATE conversations SET language = ? WHERE id = ?", language, conversation_id)
+
+    async def set_case(self, conversation_id: str, case: str | None) -> None:
+        await self._change("UPDATE conversations SET person_case = ? WHERE id = ?", case, conversation_id)
+
+    async def set_hazard_until(self, conversation_id: str, until: datetime | None) -> None:
+        await self._change("UPDATE conversations SET hazard_until = ? WHERE id = ?", _seconds(until), conversation_id)
+
+    async def _change(self, statement: str, *values: str | float | None) -> None:
+        await self._db.write(lambda db: db.execute(statement, values))
+
     async def accept(self, item: NewItem) -> tuple[Item, bool]:
         def work(db: sqlite3.Connection) -> tuple[Item, bool]:
             known = db.execute("SELECT * FROM inbox WHERE source = ?", (item.source,)).fetchone()
             if known is not None:
                 return _item(known), False
             db.execute(
-                """INSERT INTO inbox (id, conversation, number, source, kind, text, received_at, shown, client_id)
-                   SELECT ?, ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ? FROM inbox WHERE conversation = ?""",
+                """INSERT INTO inbox (id, conversation, number, source, kind, text, received_at, shown, client_id, lane)
+                   SELECT ?, ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM inbox WHERE conversation = ?""",
                 (
                     *(item.id, item.conversation, item.source, item.kind, item.text, item.received_at.timestamp()),
-                    *(item.shown, item.client_id, item.conversation),
+                    *(item.shown, item.client_id, item.lane, item.conversation),
                 ),
             )
             shown = driver_entry(item)
@@ -214,20 +239,22 @@ class SqliteStore:
 
         return await self._db.write(work)
 
-    async def waiting(self, limit: int, exclude: Collection[str]) -> list[str]:
+    async def waiting(self, limit: int, exclude: Collection[str], lane: Lane = Lane.TALK) -> list[str]:
         rows = await self._db.read(
             lambda db: db.execute(
-                "SELECT conversation FROM inbox WHERE done = 0 AND conversation NOT IN (SELECT value FROM json_each(?)) "
+                "SELECT conversation FROM inbox WHERE done = 0 AND lane = ? "
+                "AND conversation NOT IN (SELECT value FROM json_each(?)) "
                 "GROUP BY conversation ORDER BY min(received_at) LIMIT ?",
-                (json.dumps(list(exclude)), limit),
+                (lane, json.dumps(list(exclude)), limit),
             ).fetchall()
         )
         return [row["conversation"] for row in rows]
 
-    async def next_item(self, conversation_id: str) -> Item | None:
+    async def next_item(self, conversation_id: str, lane: Lane = Lane.TALK) -> Item | None:
         row = await self._db.read(
             lambda db: db.execute(
-                "SELECT * FROM inbox WHERE conversation = ? AND done = 0 ORDER BY number LIMIT 1", (conversation_id,)
+                "SELECT * FROM inbox WHERE conversation = ? AND lane = ? AND done = 0 ORDER BY number LIMIT 1",
+                (conversation_id, lane),
             ).fetchone()
         )
         return None if row is None else _item(row)
@@ -235,10 +262,14 @@ class SqliteStore:
     async def waiting_in(self, conversation_id: str) -> int:
         row = await self._db.read(
             lambda db: db.execute(
-                "SELECT count(*) FROM inbox WHERE conversation = ? AND done = 0", (conversation_id,)
+                "SELECT count(*) FROM inbox WHERE conversation = ? AND done = 0 AND lane <> ?",
+                (conversation_id, Lane.DESK),
             ).fetchone()
         )
         return int(row[0])
+
+    async def move(self, item_id: str, lane: Lane) -> None:
+        await self._change("UPDATE inbox SET lane = ? WHERE id = ?", lane, item_id)
 
     async def mark_asked(self, item_id: str, text: str, at: datetime) -> None:
         await self._db.write(

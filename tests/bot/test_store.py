@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bot.store.model import (
     Conversation,
     Delivery,
     Kind,
+    Lane,
     NewEntry,
     NewItem,
     Option,
@@ -99,6 +101,43 @@ class StoreContract:
             await store.finish(found.id, "answered")
         assert seen == [(n, f"text {n}", n == 1, NOW + timedelta(seconds=n)) for n in (1, 2, 3)]
         assert await store.waiting(10, []) == ["sms_2"]
+
+    async def test_lanes_of_a_conversation_do_not_wait_for_each_other(self, store: BotStore) -> None:
+        await conversation(store)
+        await store.accept(item(1))
+        await store.accept(replace(item(2), lane=Lane.HAZARD, kind=Kind.HAZARD))
+        assert await store.waiting(10, []) == await store.waiting(10, [], Lane.HAZARD) == ["sms_1"]
+        assert await store.waiting(10, [], Lane.DESK) == []
+        urgent = await store.next_item("sms_1", Lane.HAZARD)
+        assert urgent is not None
+        assert (urgent.number, urgent.lane, urgent.kind) == (2, Lane.HAZARD, Kind.HAZARD)
+        assert await store.waiting_in("sms_1") == 2
+        await store.move(urgent.id, Lane.DESK)
+        assert await store.next_item("sms_1", Lane.HAZARD) is None
+        moved = await store.next_item("sms_1", Lane.DESK)
+        assert moved is not None
+        assert moved.number == 2
+        assert await store.waiting_in("sms_1") == 1, "nobody awaits an answer of the bot to what goes to a person"
+        first = await store.next_item("sms_1")
+        assert first is not None
+        assert first.number == 1
+        await store.finish(moved.id, "forwarded")
+        assert await store.waiting(10, [], Lane.DESK) == []
+
+    async def test_a_conversation_keeps_its_language_its_case_and_its_open_question(self, store: BotStore) -> None:
+        made = await conversation(store)
+        assert (made.language, made.case, made.hazard_until) == (None, None, None)
+        await store.set_language(made.id, "fr")
+        await store.set_case(made.id, "case_1")
+        await store.set_hazard_until(made.id, NOW)
+        found = await store.conversation(made.id)
+        assert found is not None
+        assert (found.language, found.case, found.hazard_until) == ("fr", "case_1", NOW)
+        await store.set_case(made.id, None)
+        await store.set_hazard_until(made.id, None)
+        found = await store.conversation(made.id)
+        assert found is not None
+        assert (found.language, found.case, found.hazard_until) == ("fr", None, None)
 
     async def test_what_was_asked_and_how_often_it_failed_is_kept(self, store: BotStore) -> None:
         await conversation(store)
