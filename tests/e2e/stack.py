@@ -175,8 +175,10 @@ class Stack:
 
     # --- drivers
 
-    def text(self, number: str, body: str, sid: str | None = None, token: str = TWILIO_TOKEN) -> httpx.Response:
-        """An inbound SMS, signed as Twilio signs."""
+    def text(
+        self, number: str, body: str, sid: str | None = None, token: str = TWILIO_TOKEN, host: str = "localhost"
+    ) -> httpx.Response:
+        """An inbound SMS, signed as Twilio signs, for the URL under `host`."""
         form = {
             "MessageSid": sid or f"SM{secrets.token_hex(16)}",
             "AccountSid": TWILIO_SID,
@@ -187,7 +189,7 @@ class Stack:
             "NumSegments": "1",
             "FromCity": "",
         }
-        url = f"http://localhost:{self.ports['BOT_PORT']}/webhooks/twilio/sms"
+        url = f"http://{host}:{self.ports['BOT_PORT']}/webhooks/twilio/sms"
         signature = RequestValidator(token).compute_signature(url, form)
         return self.http.post(f"{self.bot}/webhooks/twilio/sms", data=form, headers={"X-Twilio-Signature": signature})
 

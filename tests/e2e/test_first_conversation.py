@@ -77,6 +77,13 @@ def test_by_sms_the_replies_reach_the_carrier_and_a_repeated_webhook_changes_not
     assert transaction(stack, "CL-1042") is not None
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_without_a_public_url_any_own_name_of_the_machine_may_be_signed(stack: Stack, host: str) -> None:
+    number = f"+1613555{secrets.randbelow(9000) + 1000}"
+    assert stack.text(number, "hello", host=host).status_code == 200
+    assert stack.text(number, "hello", host="elsewhere.example").status_code == 403
+
+
 def test_a_known_driver_is_charged_on_their_own_token(stack: Stack) -> None:
     assert stack.text("+16135550101", "Plugged in at 1042, nothing").status_code == 200
     until("the transaction", lambda: transaction(stack, "CL-1042"))
