@@ -40,6 +40,10 @@ class Session:
     state: str  # active | ended
     energy_wh: float | None
     power_w: float | None
+    connector: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    stop_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Connector:
     error_code: str | None
     session: Session | None
     status_age_s: float | None = None
+    max_kw: float | None = None
+    tethered: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,44 @@ class Charger:
     status: str | None  # of the charger as a whole
     error_code: str | None
     connectors: tuple[Connector, ...]
+    returning: bool = False  # not connected, but gone for moments only
+    latitude: float | None = None
+    longitude: float | None = None
 
     def connector(self, number: int | None) -> Connector | None:
         return next((one for one in self.connectors if one.connector == number), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """One card read: `answer` is what we said to it. `last4` of a card that is not the driver's is never told."""
+
+    charger: str
+    connector: int | None
+    own: bool
+    last4: str
+    answer: str
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One charger as one call of the bridge shows it: docs/contracts.md, Diagnosis. `own` means: of the driver that was named."""
+
+    charger: Charger
+    connector: int | None
+    session: Session | None
+    session_own: bool
+    own_sessions_elsewhere: tuple[Session, ...]
+    authorizations: tuple[Authorization, ...]
+    hold: str | None  # hazard | operator: taken out of service on purpose
+    site_gone: tuple[str, ...]  # ids of the site's chargers whose line is gone
+    site_free: tuple[str, ...]
+    causes: tuple[str, ...]  # the surest first
+
+    @property
+    def plug(self) -> Connector | None:
+        return self.charger.connector(self.connector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +133,7 @@ class Command:
     idempotency_key: str
     reason: str | None
     actor: Mapping[str, Any] = field(default_factory=dict)
+    answer: str | None = None  # the charger's own word
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +155,27 @@ class Chargers(Protocol):
 
     async def charger(self, charger_id: str) -> Charger: ...
 
+    async def nearby(self, latitude: float, longitude: float) -> list[Charger]:
+        """Chargers that can be used now, the nearest first."""
+        ...
+
     async def refreshed(self, charger_id: str, connector: int | None, max_age_s: float = 60.0) -> Charger: ...
 
+    async def diagnosis(self, charger_id: str, connector: int | None, driver: str) -> Diagnosis: ...
+
+    async def authorizations(self, driver: str, since_s: float) -> list[Authorization]:
+        """Where the driver's own cards were shown, the newest first."""
+        ...
+
     async def running_sessions(self, driver: str) -> list[Session]: ...
+
+    async def ended_sessions(self, driver: str) -> list[Session]:
+        """The newest first."""
+        ...
+
+    async def sessions_at(self, charger_id: str) -> list[Session]:
+        """Those that ended on a charger, the newest first."""
+        ...
 
     async def tokens(self, driver: str) -> list[Token]: ...
 
@@ -125,6 +185,26 @@ class Chargers(Protocol):
         self, charger_id: str, connector: int, token: str, *, actor: Actor, reason: str, key: str, wait_s: float
     ) -> Command: ...
 
+    async def send(
+        self,
+        action: str,
+        charger_id: str,
+        fields: Mapping[str, Any],
+        *,
+        actor: Actor,
+        reason: str,
+        key: str,
+        wait_s: float,
+    ) -> Command:
+        """Any command but a start; `fields` are the action's own (connector, session, ...)."""
+        ...
+
     async def command(self, command_id: str, wait_s: float = 0) -> Command: ...
 
     async def watch(self, command_id: str, data: Mapping[str, Any], key: str) -> str: ...
+
+    async def watch_charger(
+        self, charger_id: str, connector: int | None, until: str, within_s: float, data: Mapping[str, Any], key: str
+    ) -> str:
+        """Has the driver's conversation woken when the condition holds, or when `within_s` have passed without it."""
+        ...

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 import httpx
 import structlog
 
+from actions import shapes
 from actions.bridge import (
     Actor,
+    Authorization,
     BridgeAnswerInvalid,
     BridgeAway,
     BridgeRefused,
     Charger,
     Command,
-    Connector,
+    Diagnosis,
     Session,
     Token,
 )
@@ -64,52 +65,91 @@ class BridgeClient:
     async def find_chargers(self, code: str) -> list[Charger]:
         """Chargers that a driver may mean by `code`. Raises BridgeError."""
         found = await self._call("GET", "/v1/chargers", params={"code": code, "limit": 6})
-        return [_charger(row) for row in _list(found, "chargers")]
+        return [shapes.charger(row) for row in shapes.rows(found, "chargers")]
 
     async def charger(self, charger_id: str) -> Charger:
         """Raises BridgeRefused (404) for an id that the bridge does not know."""
-        return _charger(await self._call("GET", f"/v1/chargers/{_path(charger_id)}"))
+        return shapes.charger(await self._call("GET", f"/v1/chargers/{_path(charger_id)}"))
 
     async def refreshed(self, charger_id: str, connector: int | None, max_age_s: float = 60.0) -> Charger:
         """The charger with a status no older than `max_age_s`, where it answers in time."""
         body: dict[str, Any] = {"max_age_s": max_age_s}
         if connector is not None:
             body["connector"] = connector
-        return _charger(
+        return shapes.charger(
             await self._call("POST", f"/v1/chargers/{_path(charger_id)}/refresh", json=body, answer_within_s=20)
         )
 
+    async def nearby(self, latitude: float, longitude: float) -> list[Charger]:
+        """Within 25 km; how far a driver without energy gets is not known."""
+        place = {"near": f"{latitude},{longitude}", "radius_km": 25, "available": "true", "limit": 8}
+        found = await self._call("GET", "/v1/chargers", params=place)
+        return [shapes.charger(row) for row in shapes.rows(found, "chargers")]
+
+    async def diagnosis(self, charger_id: str, connector: int | None, driver: str) -> Diagnosis:
+        params: dict[str, Any] = {"driver": driver}
+        if connector is not None:
+            params["connector"] = connector
+        return shapes.diagnosis(await self._call("GET", f"/v1/chargers/{_path(charger_id)}/diagnosis", params=params))
+
+    async def authorizations(self, driver: str, since_s: float) -> list[Authorization]:
+        found = await self._call("GET", "/v1/authorizations", params={"driver": driver, "since_s": since_s})
+        return [shapes.authorization(row) for row in shapes.rows(found, "authorizations")]
+
     async def running_sessions(self, driver: str) -> list[Session]:
         """The driver's sessions that have not ended, on whatever charger."""
-        found = await self._call("GET", "/v1/sessions", params={"driver": driver, "state": "active"})
-        return [_session(row) for row in _list(found, "sessions")]
+        return await self._sessions(driver=driver, state="active")
+
+    async def ended_sessions(self, driver: str) -> list[Session]:
+        return await self._sessions(driver=driver, state="ended", limit=5)
+
+    async def sessions_at(self, charger_id: str) -> list[Session]:
+        return await self._sessions(charger=charger_id, state="ended", limit=5)
+
+    async def _sessions(self, **params: Any) -> list[Session]:
+        found = await self._call("GET", "/v1/sessions", params=params)
+        return [shapes.session(row) for row in shapes.rows(found, "sessions")]
 
     async def tokens(self, driver: str) -> list[Token]:
         found = await self._call("GET", "/v1/tokens", params={"driver": driver})
-        return [_token(row) for row in _list(found, "tokens")]
+        return [shapes.token(row) for row in shapes.rows(found, "tokens")]
 
     async def guest_token(self, driver: str) -> Token:
         """The driver's guest token; raises BridgeRefused (403, no-free-energy) where the operator gives none."""
-        return _token(await self._call("POST", "/v1/guest-tokens", json={"driver": driver}))
+        return shapes.token(await self._call("POST", "/v1/guest-tokens", json={"driver": driver}))
 
     async def start(
         self, charger_id: str, connector: int, token: str, *, actor: Actor, reason: str, key: str, wait_s: float
     ) -> Command:
         """Asks for a session and waits up to `wait_s` for its end; the same `key` never starts twice."""
+        fields = {"connector": connector, "token": token}
+        return await self.send("start", charger_id, fields, actor=actor, reason=reason, key=key, wait_s=wait_s)
+
+    async def send(
+        self,
+        action: str,
+        charger_id: str,
+        fields: Mapping[str, Any],
+        *,
+        actor: Actor,
+        reason: str,
+        key: str,
+        wait_s: float,
+    ) -> Command:
+        """Sends a command through the gate and waits up to `wait_s` for its end; the same `key` is the same command."""
         body = {
-            "action": "start",
-            "connector": connector,
-            "token": token,
+            "action": action,
+            **fields,
             "reason": reason,
             "actor": actor.as_json(),
             "idempotency_key": key,
             "wait_s": wait_s,
         }
         path = f"/v1/chargers/{_path(charger_id)}/commands"
-        return _command(await self._call("POST", path, json=body, answer_within_s=wait_s + 10))
+        return shapes.command(await self._call("POST", path, json=body, answer_within_s=wait_s + 10))
 
     async def command(self, command_id: str, wait_s: float = 0) -> Command:
-        return _command(
+        return shapes.command(
             await self._call(
                 "GET", f"/v1/commands/{_path(command_id)}", params={"wait_s": wait_s}, answer_within_s=wait_s + 10
             )
@@ -121,6 +161,21 @@ class BridgeClient:
             "POST", "/v1/watches", json={"command": command_id, "data": dict(data), "idempotency_key": key}
         )
         return str(answer.get("id", ""))
+
+    async def watch_charger(
+        self, charger_id: str, connector: int | None, until: str, within_s: float, data: Mapping[str, Any], key: str
+    ) -> str:
+        """`until`: a condition of the bridge's, such as connected, free or status:Preparing; returns the watch's id."""
+        body: dict[str, Any] = {
+            "charger": charger_id,
+            "until": until,
+            "within_s": within_s,
+            "data": dict(data),
+            "idempotency_key": key,
+        }
+        if connector is not None:
+            body["connector"] = connector
+        return str((await self._call("POST", "/v1/watches", json=body)).get("id", ""))
 
     async def _call(self, method: str, path: str, *, answer_within_s: float = 10.0, **arguments: Any) -> dict[str, Any]:
         """The answer's JSON object. Repeated while the bridge is away; raises BridgeError."""
@@ -167,85 +222,3 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
     if response.status_code >= 500:
         raise BridgeAnswerInvalid(f"{response.status_code} {slug}")
     raise BridgeRefused(response.status_code, slug, str(body.get("detail", "")))
-
-
-def _list(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    rows = body.get(name)
-    if not isinstance(rows, list):
-        raise BridgeAnswerInvalid(f"no list of {name}")
-    return rows
-
-
-def _charger(row: Mapping[str, Any]) -> Charger:
-    try:
-        connection = row["connection"]
-        since = connection.get("since")
-        return Charger(
-            id=row["id"],
-            label=row.get("label") or row["id"],
-            site=(row.get("site") or {}).get("name") or "",
-            connected=connection["state"] == "connected",
-            since=datetime.fromisoformat(since) if since else None,
-            boot=(row.get("boot") or {}).get("status"),
-            status=row.get("status"),
-            error_code=row.get("error_code"),
-            connectors=tuple(_connector(one) for one in row["connectors"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BridgeAnswerInvalid(f"a charger that is none: {error!r}") from error
-
-
-def _connector(row: Mapping[str, Any]) -> Connector:
-    session = row.get("session")
-    return Connector(
-        connector=int(row["connector"]),
-        plug=row.get("plug"),
-        status=row.get("status"),
-        error_code=row.get("error_code"),
-        session=None if session is None else _session(session),
-        status_age_s=row.get("status_age_s"),
-    )
-
-
-def _session(row: Mapping[str, Any]) -> Session:
-    try:
-        return Session(
-            id=row["id"],
-            charger=row["charger"],
-            driver=row.get("driver"),
-            state=row.get("state", "active"),
-            energy_wh=row.get("energy_wh"),
-            power_w=row.get("power_w"),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BridgeAnswerInvalid(f"a session that is none: {error!r}") from error
-
-
-def _token(row: Mapping[str, Any]) -> Token:
-    try:
-        return Token(row["id"], str(row.get("last4", "")), str(row["status"]), bool(row.get("guest", False)))
-    except (KeyError, TypeError) as error:
-        raise BridgeAnswerInvalid(f"a token that is none: {error!r}") from error
-
-
-def _command(row: Mapping[str, Any]) -> Command:
-    try:
-        effect = row.get("effect") or {}
-        return Command(
-            id=row["id"],
-            action=row["action"],
-            charger=row["charger"],
-            connector=row.get("connector"),
-            state=row["state"],
-            outcome=row.get("outcome"),
-            finished=bool(row["finished"]),
-            refused_rule=(row.get("refused") or {}).get("rule"),
-            session=row.get("session"),
-            effect_status=effect.get("status"),
-            energy_wh=effect.get("energy_wh"),
-            idempotency_key=row.get("idempotency_key") or "",
-            reason=row.get("reason"),
-            actor=row.get("actor") or {},
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BridgeAnswerInvalid(f"a command that is none: {error!r}") from error

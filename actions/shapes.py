@@ -1,0 +1,150 @@
+"""The bridge's JSON as the port's types. Raises BridgeAnswerInvalid for what docs/contracts.md does not allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from actions.bridge import (
+    Authorization,
+    BridgeAnswerInvalid,
+    Charger,
+    Command,
+    Connector,
+    Diagnosis,
+    Session,
+    Token,
+)
+
+
+def rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = body.get(name)
+    if not isinstance(found, list):
+        raise BridgeAnswerInvalid(f"no list of {name}")
+    return found
+
+
+def charger(row: Mapping[str, Any]) -> Charger:
+    try:
+        connection = row["connection"]
+        since = connection.get("since")
+        return Charger(
+            id=row["id"],
+            label=row.get("label") or row["id"],
+            site=(row.get("site") or {}).get("name") or "",
+            connected=connection["state"] == "connected",
+            since=datetime.fromisoformat(since) if since else None,
+            boot=(row.get("boot") or {}).get("status"),
+            status=row.get("status"),
+            error_code=row.get("error_code"),
+            connectors=tuple(connector(one) for one in row["connectors"]),
+            returning=connection["state"] == "returning",
+            latitude=row.get("latitude"),
+            longitude=row.get("longitude"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BridgeAnswerInvalid(f"a charger that is none: {error!r}") from error
+
+
+def connector(row: Mapping[str, Any]) -> Connector:
+    running = row.get("session")
+    return Connector(
+        connector=int(row["connector"]),
+        plug=row.get("plug"),
+        status=row.get("status"),
+        error_code=row.get("error_code"),
+        session=None if running is None else session(running),
+        status_age_s=row.get("status_age_s"),
+        max_kw=row.get("max_kw"),
+        tethered=row.get("tethered"),
+    )
+
+
+def session(row: Mapping[str, Any]) -> Session:
+    try:
+        return Session(
+            id=row["id"],
+            charger=row["charger"],
+            driver=row.get("driver"),
+            state=row.get("state", "active"),
+            energy_wh=row.get("energy_wh"),
+            power_w=row.get("power_w"),
+            connector=row.get("connector"),
+            started_at=_moment(row.get("started_at")),
+            ended_at=_moment(row.get("ended_at")),
+            stop_reason=row.get("stop_reason"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BridgeAnswerInvalid(f"a session that is none: {error!r}") from error
+
+
+def token(row: Mapping[str, Any]) -> Token:
+    try:
+        return Token(row["id"], str(row.get("last4", "")), str(row["status"]), bool(row.get("guest", False)))
+    except (KeyError, TypeError) as error:
+        raise BridgeAnswerInvalid(f"a token that is none: {error!r}") from error
+
+
+def command(row: Mapping[str, Any]) -> Command:
+    try:
+        effect = row.get("effect") or {}
+        return Command(
+            id=row["id"],
+            action=row["action"],
+            charger=row["charger"],
+            connector=row.get("connector"),
+            state=row["state"],
+            outcome=row.get("outcome"),
+            finished=bool(row["finished"]),
+            refused_rule=(row.get("refused") or {}).get("rule"),
+            session=row.get("session"),
+            effect_status=effect.get("status"),
+            energy_wh=effect.get("energy_wh"),
+            idempotency_key=row.get("idempotency_key") or "",
+            reason=row.get("reason"),
+            actor=row.get("actor") or {},
+            answer=row.get("answer"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BridgeAnswerInvalid(f"a command that is none: {error!r}") from error
+
+
+def authorization(row: Mapping[str, Any]) -> Authorization:
+    try:
+        return Authorization(
+            charger=row["charger"],
+            connector=row.get("connector"),
+            own=bool(row["own"]),
+            last4=str(row.get("token_last4") or ""),
+            answer=str(row["answer"]),
+            age_s=float(row.get("age_s") or 0),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BridgeAnswerInvalid(f"an authorization that is none: {error!r}") from error
+
+
+def diagnosis(row: Mapping[str, Any]) -> Diagnosis:
+    """The charger inside a diagnosis lies flat in it."""
+    try:
+        site = row.get("site") or {}
+        seen = charger({**row, "id": row["charger"], "connection": row["connectivity"]})
+        running = row.get("session")
+        return Diagnosis(
+            charger=seen,
+            connector=row.get("connector"),
+            session=None if running is None else session(running),
+            session_own=bool((running or {}).get("own")),
+            own_sessions_elsewhere=tuple(session(one) for one in row["own_sessions_elsewhere"]),
+            authorizations=tuple(authorization(one) for one in row["authorizations"]),
+            hold=(row.get("hold") or {}).get("reason"),
+            site_gone=tuple(str(one) for one in site.get("gone") or ()),
+            site_free=tuple(str(one) for one in site.get("free") or ()),
+            causes=tuple(str(one["cause"]) for one in row["causes"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BridgeAnswerInvalid(f"a diagnosis that is none: {error!r}") from error
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
