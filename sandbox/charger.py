@@ -177,6 +177,7 @@ class Charger:
             faults=self.faults,
             seen=self._frame_seen,
             bad_frame_code=self.protocol.bad_frame_code,
+            unknown_type_code=self.protocol.unknown_type_code,
         )
         self.note_state()
         session = self._tasks.spawn(self.protocol.run(socket), "session")

@@ -72,7 +72,8 @@ class Transaction:
     remote_start: int | None = None
     plug_last: bool = False  # the token had waited for the plug
     number: int | str | None = None  # the OCPP transactionId: from the central system in 1.6, our own in OCPP 2
-    suspended: bool = False  # the charger gives no energy: the token was refused after the start
+    suspended: bool = False  # the charger gives no energy: the token was refused after the start, or it restarts
+    refused: bool = False  # the token was refused after the start
     ended_at: datetime | None = None
     meter_stop_wh: int | None = None
     stop_reason: str | None = None

@@ -12,11 +12,14 @@ MAX_ID_LENGTH = 36  # OCPP-J 1.6 section 4.1.4
 
 
 class BadFrame(ValueError):
-    """The text is no OCPP-J frame. `message_id` is the id to answer, where it was meant as a CALL."""
+    """The text is no OCPP-J frame. `message_id` is the id to answer, where it was meant as a CALL; `unknown_type`: its type is
+    none that there is.
+    """
 
-    def __init__(self, why: str, message_id: str | None = None) -> None:
+    def __init__(self, why: str, message_id: str | None = None, *, unknown_type: bool = False) -> None:
         super().__init__(why)
         self.message_id = message_id
+        self.unknown_type = unknown_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +86,6 @@ def decode(text: str | bytes) -> Frame:
             description if isinstance(description, str) else "",
             details if isinstance(details, dict) else {},
         )
-    raise BadFrame(f"message type {kind!r} is unknown")
+    if kind == 6:  # OCPP 2.1's SEND, which nobody answers; none of them goes to a charger
+        raise BadFrame("a SEND is nothing that a charger takes")
+    raise BadFrame(f"message type {kind!r} is unknown"[:100], message_id, unknown_type=True)

@@ -152,7 +152,8 @@ class Link:
                 subprotocols=None if bare else [Subprotocol(address.subprotocol)],
                 additional_headers=address.headers,
                 user_agent_header=None,
-                compression=None,  # OCPP 1.6 chargers rarely have it
+                # 2.0.1 part 4 section 3.3 has a central system offer it; 1.6 chargers rarely have it.
+                compression=None if address.subprotocol == "ocpp1.6" else "deflate",
                 open_timeout=10,
                 ping_interval=PING_S,
                 ping_timeout=PING_S,

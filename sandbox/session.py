@@ -58,6 +58,7 @@ class Session(Unmoved, ABC):
     version: ClassVar[schemas.Version]
     longest_token: ClassVar[int]
     bad_frame_code: ClassVar[str]  # the CALLERROR for a CALL that cannot be read
+    unknown_type_code: ClassVar[str | None]  # and for a frame of a type that there is not; None: it is passed over
 
     def __init__(self, box: Box) -> None:
         self.station = box.station

@@ -80,6 +80,7 @@ class Socket:
         faults: Faults,
         seen: Seen,
         bad_frame_code: str,
+        unknown_type_code: str | None,
     ) -> None:
         """`seen` is told of every frame that is sent or received, before it is acted on."""
         self._connection = connection
@@ -91,6 +92,7 @@ class Socket:
         self._faults = faults
         self._seen = seen
         self._bad_frame_code = bad_frame_code
+        self._unknown_type_code = unknown_type_code
         self._slot = asyncio.Lock()
         self._pending: tuple[str, asyncio.Future[Payload], str] | None = None
         self._calls: asyncio.Queue[Call] = asyncio.Queue(WAITING_CALLS)
@@ -151,8 +153,9 @@ class Socket:
             if self._faults.has("silent"):
                 return
             log.warning("bad_frame_received", charger=self._charger, why=str(error))
-            if error.message_id is not None:
-                await self._send_quietly(CallError(error.message_id, self._bad_frame_code, str(error)))
+            code = self._unknown_type_code if error.unknown_type else self._bad_frame_code
+            if error.message_id is not None and code is not None:
+                await self._send_quietly(CallError(error.message_id, code, str(error)))
             return
         pending = self._pending
         answers = pending[2] if pending is not None and pending[0] == frame.message_id else ""

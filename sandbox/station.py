@@ -288,7 +288,7 @@ class Station:
         if self.behaviour.stop_on_refused_token:
             self.end(self.connectors[transaction.connector], "DeAuthorized")
         else:
-            transaction.suspended = True
+            transaction.suspended = transaction.refused = True
             self.refresh()
 
     def advance(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import structlog
 
+from sandbox import schemas
 from sandbox.connector import Authorisation, Transaction
 from sandbox.frames import Payload
 from sandbox.outbox import Outgoing
@@ -29,9 +30,10 @@ log = structlog.get_logger(__name__)
 
 class Protocol201(Session):
     name = "ocpp2.0.1"
-    version = "2.0.1"
+    version: ClassVar[schemas.Version] = "2.0.1"
     longest_token = 36
     bad_frame_code = "RpcFrameworkError"
+    unknown_type_code = "MessageTypeNotSupported"
     transaction_extra: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, box: Box) -> None:
@@ -142,12 +144,21 @@ class Protocol201(Session):
         else:
             what = messages.component("TokenReader" if "ReaderFailure" in {code, before} else "ChargingStation")
         more: Payload = {"cleared": True} if code == "NoError" else {"techCode": code}
-        row = self.event_row(what, "Problem", "false" if code == "NoError" else "true", **more, **self.severity)
+        row = self.event_row(
+            what,
+            "Problem",
+            "false" if code == "NoError" else "true",
+            **more,
+            **self.severity(cleared="cleared" in more),
+        )
         self.tell("NotifyEvent", messages.notify_event([row], self.station.clock.now()))
 
-    @property
-    def severity(self) -> Payload:
+    def severity(self, *, cleared: bool) -> Payload:
+        """What a later version says of how bad a problem is."""
         return {}
+
+    def custom_trigger(self, payload: Payload) -> Answer:
+        return Answer({"status": "NotImplemented"})
 
     # --- tokens and transactions --------------------------------------------------------------------------------
     def id_token(self, token: str) -> Payload:

@@ -17,7 +17,7 @@ _KNOWN = frozenset({"BootNotification", "Heartbeat", "MeterValues", "StatusNotif
 def trigger(charger: Protocol201, payload: Payload) -> Answer:
     what, evse = payload["requestedMessage"], payload.get("evse")
     if what not in _KNOWN:
-        return Answer({"status": "NotImplemented"})
+        return charger.custom_trigger(payload)
     numbers = list(charger.station.connectors)
     if evse is not None:
         numbers = charger.places.numbers(evse["id"], evse.get("connectorId"))

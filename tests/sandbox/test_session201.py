@@ -17,7 +17,7 @@ TOKEN = {"idToken": "TOK-A", "type": "Central"}
 EVSE = {"id": 1, "connectorId": 1}
 
 
-@pytest.fixture(params=["ocpp2.0.1"])
+@pytest.fixture(params=["ocpp2.0.1", "ocpp2.1"])
 async def central(request: pytest.FixtureRequest) -> AsyncIterator[Central2]:
     central = Central2(request.param)
     await central.open()

@@ -1,5 +1,5 @@
 // A central system made of the npm package ocpp-rpc in strict mode: every frame of a charger, and every answer to one, is held
-// against that package's own copies of the OCPP schemas. Driven by lines of JSON on stdin, it tells what happens on stdout.
+// against that package's own copies of the OCPP 1.6 and 2.0.1 schemas (its 2.1 ones do not load). Driven by lines of JSON on stdin, it tells what happens on stdout.
 //   in:  {"id", "charger", "action", "params"}            a CALL to a charger
 //   out: {"event": "listening", "port"} {"event": "connected", "charger", "protocol"} {"event": "disconnected", "charger"}
 //        {"event": "call", "charger", "action", "params"} {"event": "answer", "id", "result" | "code"}
@@ -30,7 +30,7 @@ const answers = {
     idTag ? { idTagInfo: { status: known[idTag] ?? "Invalid" } } : { idTokenInfo: { status: known[idToken.idToken] ?? "Unknown" } },
 };
 
-const server = new RPCServer({ protocols: ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"], strictMode: true, wssOptions: { perMessageDeflate: true } });
+const server = new RPCServer({ protocols: ["ocpp1.6", "ocpp2.0.1"], strictMode: true, wssOptions: { perMessageDeflate: true } });
 server.auth((accept) => accept({}));
 server.on("client", (client) => {
   const charger = client.identity;
