@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 export RASA_TELEMETRY_ENABLED := false
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run train chat test test-fast lint format lock bench bench-% clean
+.PHONY: help setup run train chat test test-fast lint format lock bench bench-% score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,10 @@ bench:  ## every benchmark in tests/bench, one after the other
 bench-%:
 	@tools/setup services
 	@exec $(PYTHON) -m tests.bench.bench_$(subst -,_,$*) $(ARGS)
+
+score: setup  ## play every conversation against a network of its own and judge what came of it (ARGS="--only hazards")
+	@tools/train
+	@exec $(PYTHON) -m sandbox.conversations $(ARGS)
 
 clean:  ## remove stores, logs and models (not the environments)
 	rm -rf var models/*.tar.gz .rasa

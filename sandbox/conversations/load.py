@@ -139,6 +139,8 @@ def _driver(name: str, node: Node, chargers: Mapping[str, Charger], reader: step
     if hint and (stands_at is None or channel == "sms"):
         raise fields["hint"].wrong("a QR code needs stands_at and a channel other than sms")
     may = _DEFAULT_ACTS.get(token, frozenset()) if known else frozenset({"start", "stop"})
+    if "steps" in fields and not list(fields["steps"].each()):
+        may = frozenset()  # somebody who says nothing has asked for nothing
     if "may" in fields:
         may = frozenset(each.word(ACTS) for each in fields["may"].each())
     return Driver(

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,23 +73,32 @@ def environment(var: Path, network: Path, speed: float, epoch: float) -> dict[st
 
 
 class OwnStack:
-    def __init__(self, var: Path, environ: Mapping[str, str]) -> None:
-        """`environ`: as `environment` makes it, with where the chargers dial and where SMS go added."""
+    def __init__(self, var: Path, environ: Mapping[str, str], only: Sequence[str] = ()) -> None:
+        """`environ`: as `environment` makes it, with where the chargers dial and where SMS go added.
+
+        `only`: names of the processes to start; empty: all of them.
+        """
         self.settings = Settings.load(environ)
         self._var = var
         self._environ = environ
+        self._only = only
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Raises StackError."""
         self._var.mkdir(parents=True, exist_ok=True)
         with (self._var / "run.log").open("wb") as out:
+            picked = [argument for name in self._only for argument in ("--only", name)]
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "chargeline.run", "--no-train",
-                cwd=ROOT, env={**os.environ, **self._environ}, stdout=out, stderr=asyncio.subprocess.STDOUT,
-            )  # fmt: skip
+                *(sys.executable, "-m", "chargeline.run", "--no-train", *picked),
+                cwd=ROOT,
+                env={**os.environ, **self._environ},
+                stdout=out,
+                stderr=asyncio.subprocess.STDOUT,
+            )
         began = time.monotonic()
-        waiting = {process.name: process.ready_url for process in all_processes(self.settings)}
+        processes = [each for each in all_processes(self.settings) if not self._only or each.name in self._only]
+        waiting = {process.name: process.ready_url for process in processes}
         async with httpx.AsyncClient(timeout=3, trust_env=False) as http:
             while waiting and time.monotonic() - began < READY_REAL_S:
                 if self._process.returncode is not None:

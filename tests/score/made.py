@@ -18,7 +18,7 @@ chargers:
   "7001": {plugs: [J1772, J1772], cars: {1: ada, 2: ben}}
   "7002": {}
 drivers:
-  ada: {channel: sms, stands_at: {charger: "7001", connector: 1}, steps: []}
+  ada: {channel: sms, stands_at: {charger: "7001", connector: 1}, may: [start, stop, unlock], steps: []}
   ben: {channel: sms, may: [], stands_at: {charger: "7001", connector: 2}, steps: []}
 expect: {end: refused}
 """
