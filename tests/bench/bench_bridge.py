@@ -1,0 +1,315 @@
+"""Speed and memory of the bridge: the real process on one core, the load on another, beside a plain central system written
+with the `ocpp` package and a bare echo, in the same run. `make bench-bridge` prints the table; ARGS="--quick" is shorter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import secrets
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import uvloop
+
+from tests.bench.chargers import BenchCharger, all_of, answer_commands, fleet, identity
+
+CORES = sorted(os.sched_getaffinity(0))
+STORM = 5000
+COMMAND_CHARGERS = 50
+
+
+@dataclass
+class Row:
+    what: str
+    target: str
+    measured: str
+    holds: bool | None = None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def process(command: list[str], env: dict[str, str] | None = None) -> Iterator[psutil.Process]:
+    """A server pinned to the first core, while this process keeps to the last. Ended by its id."""
+    os.sched_setaffinity(0, CORES[:1])
+    started = subprocess.Popen([sys.executable, *command], env=env, stdout=subprocess.DEVNULL)
+    os.sched_setaffinity(0, CORES[-1:])
+    try:
+        yield psutil.Process(started.pid)
+    finally:
+        started.send_signal(signal.SIGTERM)
+        try:
+            started.wait(30)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+async def listening(port: int) -> None:
+    for _ in range(600):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        return
+    raise SystemExit(f"nothing listens on port {port}")
+
+
+@contextmanager
+def rival(kind: str) -> Iterator[tuple[psutil.Process, int]]:
+    port = free_port()
+    with process(["-m", "tests.bench.central_systems", kind, str(port)]) as found:
+        yield found, port
+
+
+@dataclass
+class BridgeUnderTest:
+    process: psutil.Process
+    port: int
+    api: str
+    key: str
+
+
+@contextmanager
+def bridge(chargers: int) -> Iterator[BridgeUnderTest]:
+    """The real process with its store on disk."""
+    with tempfile.TemporaryDirectory(prefix="bench-bridge-") as folder:
+        network = {
+            "sites": [{"id": "s", "name": "Site"}],
+            "chargers": [
+                {"id": identity(n), "site": "s", "connectors": [{"connector": 1, "evse": 1}]} for n in range(chargers)
+            ],
+            "tokens": [{"id": "TAGADA", "driver": "drv-ada"}],
+        }
+        path = Path(folder) / "network.json"
+        path.write_text(json.dumps(network))
+        port, api_port, key = free_port(), free_port(), secrets.token_hex(8)
+        env = {
+            **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
+            "VAR_DIR": folder,
+            "HOST": "127.0.0.1",
+            "OCPP_PORT": str(port),
+            "BRIDGE_PORT": str(api_port),
+            "BRIDGE_OPERATOR_KEY": key,
+            "CHARGERS_FILE": str(path),
+            "BOT_URL": "http://127.0.0.1:9",
+            "LOG_LEVEL": "warning",
+        }
+        with process(["-m", "ocpp_bridge"], env) as found:
+            yield BridgeUnderTest(found, port, f"http://127.0.0.1:{api_port}", key)
+
+
+def cpu_s(found: psutil.Process) -> float:
+    times = found.cpu_times()
+    return times.user + times.system
+
+
+async def cost(found: psutil.Process, port: int, version: str, seconds: float, rounds: int) -> tuple[float, float]:
+    """Server CPU in microseconds a message (the best round) and messages a second, 100 connections, one call at a time each."""
+    await listening(port)
+    chargers = await fleet(f"ws://127.0.0.1:{port}", 100, version)
+    await all_of(chargers, BenchCharger.boot)
+    await all_of(chargers, BenchCharger.begin)
+    best, rate = float("inf"), 0.0
+    for _ in range(rounds + 1):  # the first one warms up
+        until = time.perf_counter() + seconds
+        sent_before, cpu_before, began = sum(c.sent for c in chargers), cpu_s(found), time.perf_counter()
+
+        async def load(charger: BenchCharger, until: float = until) -> None:
+            number = 0
+            while time.perf_counter() < until:
+                await charger.mixed(number)
+                number += 1
+            charger.latencies.clear()
+
+        await all_of(chargers, load)
+        sent = sum(c.sent for c in chargers) - sent_before
+        spent = (cpu_s(found) - cpu_before) / sent * 1e6
+        if spent < best:
+            best, rate = spent, sent / (time.perf_counter() - began)
+    await all_of(chargers, lambda charger: charger.socket.close())
+    return best, rate
+
+
+async def compare(version: str, seconds: float, rounds: int, times: float) -> list[Row]:
+    found: dict[str, tuple[float, float]] = {}
+    for kind in ("plain", "echo"):
+        with rival(kind) as (server, port):
+            found[kind] = await cost(server, port, version, seconds, rounds)
+    with bridge(100) as ours:
+        found["bridge"] = await cost(ours.process, ours.port, version, seconds, rounds)
+    (plain, _), (floor, _), (mine, rate) = found["plain"], found["echo"], found["bridge"]
+    return [
+        Row(f"{version} floor (echo), CPU a message", "", f"{floor:.0f} µs"),
+        Row(f"{version} plain central system, CPU a message", "", f"{plain:.0f} µs"),
+        Row(f"{version} bridge, CPU a message", "", f"{mine:.0f} µs ({rate:.0f} messages/s)"),
+        Row(
+            f"{version} messages per CPU-second against plain",
+            f">= {times:g}x",
+            f"{plain / mine:.2f}x",
+            plain / mine >= times,
+        ),
+        Row(f"{version} CPU a message against the floor", "<= 3x", f"{mine / floor:.2f}x", mine / floor <= 3),
+    ]
+
+
+async def storm(count: int) -> list[Row]:
+    """Idle memory with every charger booted; then all vanish at once and come back at once."""
+    with bridge(count) as ours:
+        await listening(ours.port)
+        await asyncio.sleep(1)
+        base = f"ws://127.0.0.1:{ours.port}"
+        empty = ours.process.memory_info().rss
+        chargers = await fleet(base, count, "1.6")
+        await all_of(chargers, BenchCharger.boot)
+        await asyncio.sleep(3)
+        each = (ours.process.memory_info().rss - empty) / count / 1024
+        for charger in chargers:
+            charger.socket.transport.abort()
+        await asyncio.sleep(2)
+        began = time.perf_counter()
+        again = await fleet(base, count, "1.6", at_once=count)
+        await all_of(again, BenchCharger.boot)
+        took = time.perf_counter() - began
+        async with httpx.AsyncClient(base_url=ours.api, headers={"Authorization": f"Bearer {ours.key}"}) as api:
+            text = (await api.get("/metrics", timeout=30)).text
+        connected = next(line for line in text.splitlines() if line.startswith("bridge_chargers_connected ")).split()[1]
+        for charger in again:
+            charger.socket.transport.abort()
+    return [
+        Row(f"memory an idle connection at {count}, no deflate", "<= 60 KiB", f"{each:.1f} KiB", each <= 60),
+        Row(
+            f"{count} reconnecting at once, all accepted and booted",
+            "<= 30 s",
+            f"{took:.1f} s ({float(connected):.0f} connected)",
+            took <= 30 and float(connected) == count,
+        ),
+    ]
+
+
+async def calm(seconds: float) -> Row:
+    """500 chargers, a message a second each, spread over the second."""
+    with bridge(500) as ours:
+        await listening(ours.port)
+        chargers = await fleet(f"ws://127.0.0.1:{ours.port}", 500, "1.6")
+        await all_of(chargers, BenchCharger.boot)
+        await all_of(chargers, BenchCharger.begin)
+        gc.collect()
+        gc.disable()  # a pause of the load's own would be counted as the bridge's
+        for charger in chargers:
+            charger.latencies.clear()
+        start = time.perf_counter()
+
+        async def each(charger: BenchCharger, offset: float) -> None:
+            for number in range(int(seconds)):
+                await asyncio.sleep(max(0.0, start + offset + number - time.perf_counter()))
+                await charger.mixed(number)
+
+        await asyncio.gather(*(each(charger, n / len(chargers)) for n, charger in enumerate(chargers)))
+        gc.enable()
+        found = sorted(latency for charger in chargers for latency in charger.latencies)
+        await all_of(chargers, lambda charger: charger.socket.close())
+    p99, p50 = found[int(len(found) * 0.99)] * 1000, statistics.median(found) * 1000
+    return Row("p99 at 500 connections x 1 message/s", "< 10 ms", f"{p99:.1f} ms (p50 {p50:.1f})", p99 < 10)
+
+
+async def commands(count: int) -> list[Row]:
+    """An operator reads a charger's local list version: HTTP request, gate, stored, CALL, answer, stored, response."""
+    with bridge(COMMAND_CHARGERS) as ours:
+        await listening(ours.port)
+        chargers = await fleet(f"ws://127.0.0.1:{ours.port}", COMMAND_CHARGERS, "1.6")
+        await all_of(chargers, BenchCharger.boot)
+        players = [asyncio.create_task(answer_commands(charger)) for charger in chargers]
+        limits = httpx.Limits(max_connections=COMMAND_CHARGERS)
+        headers = {"Authorization": f"Bearer {ours.key}", "Content-Type": "application/json"}
+        async with httpx.AsyncClient(base_url=ours.api, headers=headers, timeout=60, limits=limits) as api:
+            numbers = iter(range(10**9))
+
+            async def one(n: int) -> float:
+                body = {
+                    "action": "get_local_list_version",
+                    "actor": {"tier": 4},
+                    "reason": "bench",
+                    "idempotency_key": f"bench-{next(numbers)}",
+                    "wait_s": 20,
+                }
+                began = time.perf_counter()
+                response = await api.post(f"/v1/chargers/{identity(n % COMMAND_CHARGERS)}/commands", json=body)
+                if response.status_code != 200 or response.json()["state"] != "verified":
+                    raise SystemExit(f"a command ended as {response.status_code} {response.text[:300]}")
+                return time.perf_counter() - began
+
+            for n in range(30):
+                await one(n)
+            alone = [await one(n) for n in range(count)]
+            began = time.perf_counter()
+
+            async def lane(first: int) -> None:
+                for _ in range(count // COMMAND_CHARGERS * 4):
+                    await one(first)
+
+            await asyncio.gather(*(lane(n) for n in range(COMMAND_CHARGERS)))
+            rate = count // COMMAND_CHARGERS * 4 * COMMAND_CHARGERS / (time.perf_counter() - began)
+        for player in players:
+            player.cancel()
+        await all_of(chargers, lambda charger: charger.socket.close())
+    p50 = statistics.median(alone) * 1000
+    return [
+        Row("a command over HTTP, one at a time", "p50 < 3 ms", f"{p50:.2f} ms", p50 < 3),
+        Row("commands over HTTP, 50 at a time", ">= 900/s", f"{rate:.0f}/s", rate >= 900),
+    ]
+
+
+def print_table(rows: list[Row]) -> None:
+    widths = [max(len(getattr(row, name)) for row in rows) for name in ("what", "target", "measured")]
+    for row in rows:
+        mark = {None: "", True: "holds", False: "MISSED"}[row.holds]
+        print(f"{row.what:<{widths[0]}}  {row.target:<{widths[1]}}  {row.measured:<{widths[2]}}  {mark}")
+
+
+async def main(parts: list[str], quick: bool) -> int:
+    seconds, rounds = (2.0, 1) if quick else (5.0, 2)
+    rows: list[Row] = []
+    if "1.6" in parts:
+        rows += await compare("1.6", seconds, rounds, 3)
+    if "2.0.1" in parts:
+        rows += await compare("2.0.1", seconds, rounds, 5)
+    if "storm" in parts:
+        rows += await storm(STORM)
+    if "calm" in parts:
+        rows.append(await calm(8 if quick else 20))
+    if "commands" in parts:
+        rows += await commands(500)
+    print_table(rows)
+    return 1 if any(row.holds is False for row in rows) else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.bench_bridge", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter rounds")
+    parser.add_argument("parts", nargs="*", default=["1.6", "2.0.1", "storm", "calm", "commands"])
+    given = parser.parse_args()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    sys.exit(asyncio.run(main(given.parts, given.quick)))
