@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 SET_UP_REAL_S = 30.0
 SETTLE_REAL_S = 0.6  # the bridge hears of the last change; later words of a turn arrive
 DRIVERS_REAL_S = 75.0
+BROKEN_OFF_S = 20.0  # clock seconds
 
 
 class CannotPlay(Exception):
@@ -173,7 +174,10 @@ async def _event(event: Event, actor: Actor, recorder: Recorder) -> None:
 
 async def _until_over(scenario: Scenario, actors: list[Actor], recorder: Recorder, book: Book) -> None:
     """Until telemetry shows what it must and the bot has said all it promised, but not beyond the scenario's time."""
-    promise_until = recorder.at() + PROMISE_S
+    began = recorder.at()
+    promise_until = began + PROMISE_S
+    # A conversation that broke off cannot end well any more; only what is unsafe could still come.
+    within_s = began + BROKEN_OFF_S if recorder.history.missed else scenario.expect.within_s
     while True:
         await asyncio.sleep(0.2)
         now = recorder.at()
@@ -183,5 +187,5 @@ async def _until_over(scenario: Scenario, actors: list[Actor], recorder: Recorde
             await asyncio.sleep(SETTLE_REAL_S)
             if settled(scenario, recorder.history, book, recorder.at()) and all(actor.quiet for actor in actors):
                 return
-        elif now > scenario.expect.within_s and (now > promise_until or not waits):
+        elif now > within_s and (now > promise_until or not waits):
             return
