@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidMessage
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
 from chargeline.clock import Clock
@@ -160,6 +160,7 @@ class Link:
                 proxy=None,
             )
         except (OSError, TimeoutError, InvalidHandshake, InvalidMessage) as error:
+            self.version_refused = _refuses_version(error)
             log.info("dial_failed", charger=address.charger, why=type(error).__name__, detail=str(error)[:200])
             return None
         self.version_refused = not bare and connection.subprotocol != address.subprotocol
@@ -168,3 +169,10 @@ class Link:
             await connection.close()
             return None
         return connection
+
+
+def _refuses_version(error: Exception) -> bool:
+    """Some servers refuse a subprotocol that they do not speak in the handshake, against OCPP-J: they should open and close."""
+    if not isinstance(error, InvalidStatus) or error.response.status_code != 400:
+        return False
+    return b"subprotocol" in (error.response.body or b"").lower()

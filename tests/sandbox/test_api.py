@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -22,7 +24,12 @@ from tests.sandbox.conftest import SPEED
 @pytest.fixture
 async def world(central: Central) -> AsyncIterator[World]:
     central.tokens |= {"TOK-ADA-0001": "Accepted", "TOK-FARID-0006": "Accepted", "TOK-CARLA-0003": "Blocked"}
-    world = World(load(), central.url, FastClock(SPEED, time.time()))
+    plan = load()
+    # The strict central system speaks 1.6 only: quirks would break it, and one newer charger shows that it is not waited for.
+    some = [
+        each for each in plan.chargers if each.id in {"CL-1042", "CL-1043", "CL-1044", "CL-3001", "CL-3002", "CL-2051"}
+    ]
+    world = World(replace(plan, chargers=tuple(some)), central.url, FastClock(SPEED, time.time()))
     yield world
     await world.close()
 
@@ -45,8 +52,7 @@ async def _ready(http: httpx.AsyncClient, central: Central) -> None:
     for _ in range(100):
         if (await http.get("/readyz")).status_code == 200:
             return
-        central.news.clear()
-        await central.news.wait()
+        await asyncio.sleep(0.1)
     raise AssertionError((await http.get("/readyz")).text)
 
 
@@ -62,6 +68,8 @@ async def test_ready_when_all_that_should_be_are_booted(
     assert chargers["CL-1042"]["connected"]
     assert chargers["CL-1042"]["connectors"][0]["status"] == "Preparing"
     assert not chargers["CL-1044"]["connected"]
+    assert chargers["CL-2051"]["version_refused"]
+    assert not chargers["CL-2051"]["connected"]
     assert chargers["CL-3002"]["connectors"][0]["error_code"] == "EVCommunicationError"
 
 

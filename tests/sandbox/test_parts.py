@@ -8,6 +8,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -174,8 +175,8 @@ def test_the_built_in_network_is_sound() -> None:
     plan = load()
     tokens = {row["id"]: row for row in plan.tokens}
     drivers = {row["driver_id"] for row in plan.drivers}
-    assert len(plan.chargers) >= 14
-    assert len({each.site.id for each in plan.chargers}) >= 10
+    assert len(plan.chargers) >= 60
+    assert len({each.site.id for each in plan.chargers}) >= 40
     for charger in plan.chargers:
         assert charger.id.endswith(charger.label)
         assert 24 < charger.site.latitude < 60
@@ -183,11 +184,32 @@ def test_the_built_in_network_is_sound() -> None:
         assert set(charger.swiped.values()) <= set(tokens)
         for connector in charger.connectors:
             assert connector.plug in {"J1772", "CCS", "NACS", "CHAdeMO"}
+    assert {each.model.protocol for each in plan.chargers} == {"ocpp1.6", "ocpp2.0.1", "ocpp2.1"}
+    plugs = {(each.plug, each.tethered) for charger in plan.chargers for each in charger.connectors}
+    assert plugs == {("J1772", True), ("J1772", False), ("CCS", True), ("NACS", True), ("CHAdeMO", True)}
+    two_at_one = [each for each in plan.chargers if [c.evse for c in each.connectors] == [1, 1]]
+    assert two_at_one
     assert {row["driver"] for row in plan.tokens} <= drivers
     assert all(len(token) <= 20 for token in tokens)
     assert tokens["TOK-ADA-0001"] == {"id": "TOK-ADA-0001", "driver": "drv-ada", "status": "Accepted"}
     for driver in plan.drivers:
         assert "55501" in driver["phone"]
+
+
+def test_what_drivers_ask_about_is_in_the_network() -> None:
+    """Prices, addresses and hours are no business of the simulator; the bridge and the bot read them from the same file."""
+    network = json.loads((BUILT_IN / "network.json").read_text())
+    tariffs = {row["id"]: row for row in network["tariffs"]}
+    countries = {row["id"]: row["country"] for row in network["sites"]}
+    for site in network["sites"]:
+        assert all(site[name] for name in ("name", "address", "city", "postal_code", "time_zone", "opening_hours"))
+        ZoneInfo(site["time_zone"])
+    for charger in network["chargers"]:
+        tariff = tariffs[charger["tariff"]]
+        assert tariff["id"] == "free" or (tariff["currency"] == "CAD") == (countries[charger["site"]] == "CA")
+        assert "password" not in charger or charger["password"].startswith("sandbox-only-")
+    labels = [charger["label"] for charger in network["chargers"]]
+    assert len(labels) == len(set(labels))
 
 
 @pytest.mark.parametrize(
