@@ -99,6 +99,22 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """The last power that a connector reported, in watts, whether a transaction ran or not."""
+
+    power_w: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """When a charger last made a call of one kind, and the status that it carried, if any."""
+
+    at: datetime
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """A connector (0: the whole charger) that was taken out of service on purpose. Only an operator ends it."""
 

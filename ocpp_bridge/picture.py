@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from ocpp_bridge.model import Boot, Charger, Hold, Session, Site, Status
+from ocpp_bridge.model import Boot, Charger, Heard, Hold, Reading, Session, Site, Status
 
 ConnectionState = Literal["connected", "returning", "disconnected"]
 
@@ -46,6 +46,8 @@ class LiveCharger:
     last_frame_at: datetime | None = None
     trigger_unsupported: bool = False
     holds: dict[int, Hold] = field(default_factory=dict)
+    readings: dict[int, Reading] = field(default_factory=dict)  # by connector
+    heard: dict[str, Heard] = field(default_factory=dict)  # by action
     listeners: set[asyncio.Event] = field(default_factory=set)
     observers: set[Callable[[], None]] = field(default_factory=set)  # called at every change, so they miss none
 

@@ -15,8 +15,20 @@ import structlog
 
 from chargeline.clock import Clock
 from chargeline.ids import new_id
+from ocpp_bridge import quirks
 from ocpp_bridge.api.shapes import last4
-from ocpp_bridge.model import Attempt, Boot, ConnectorStatus, Deviation, Presence, Session, Status, StatusSource
+from ocpp_bridge.model import (
+    Attempt,
+    Boot,
+    ConnectorStatus,
+    Deviation,
+    Heard,
+    Presence,
+    Reading,
+    Session,
+    Status,
+    StatusSource,
+)
 from ocpp_bridge.picture import LiveCharger, Picture
 from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.store.base import BridgeStore
@@ -91,6 +103,19 @@ class Reports:
         self._recorder.deviation(deviation)
         if self.on_deviation:
             self.on_deviation(deviation)
+
+    def meant(self, charger: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """An answer with a word that this make of charger is known to use for another."""
+        words = quirks.of(self._live(charger).boot).answers.get(action)
+        if words is None or payload.get("status") not in words:
+            return payload
+        self.deviation(charger, "invalid_answer", action, f"status {payload['status']}, as its make does")
+        return {**payload, "status": words[payload["status"]]}
+
+    def heard(self, charger: str, action: str, status: object) -> None:
+        live = self._live(charger)
+        live.heard[action] = Heard(self.clock.now(), status[:40] if isinstance(status, str) else None)
+        live.changed()
 
     async def status(
         self,
@@ -203,7 +228,9 @@ class Reports:
         stop_wh = meter_wh if meter_wh is not None else session.meter_wh
         ended = replace(session, state="ended", ended_at=at, stop_reason=reason, meter_stop_wh=stop_wh, power_w=None)
         await self._store.save_session(ended)
-        self._live(session.charger).sessions.pop(session.id, None)
+        live = self._live(session.charger)
+        live.sessions.pop(session.id, None)
+        live.readings.pop(session.connector, None)  # what flows from now on is not this session's
         self._tell(
             "session.ended",
             session.charger,
@@ -217,6 +244,8 @@ class Reports:
     def meter(self, charger: str, connector: int | None, transaction: str | None, reading: Meter) -> None:
         """A meter reading of a running session, found by transaction, else by connector."""
         live = self._live(charger)
+        if connector is not None and reading.power_w is not None:
+            live.readings[connector] = Reading(reading.power_w, self.clock.now())
         for session in live.sessions.values():
             if session.transaction == transaction or (transaction is None and session.connector == connector):
                 break

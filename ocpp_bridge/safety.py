@@ -1,78 +1,33 @@
 """The gate: whether a command may be sent, decided from a snapshot and nothing else.
 
 Rules are named data in the order in which they are asked; the first refusal stands and is stored with the command. The
-engine asks BEFORE_CONTACT before it bothers the charger, and all rules again on fresh status before it sends.
+engine asks BEFORE_CONTACT before it bothers the charger, and all rules again on fresh status before it sends. What the
+rules check is in `gate.checks`, their numbers are in `gate.data`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from ocpp_bridge.model import Actor, Boot, Command, Session, Status, Token
+from ocpp_bridge.gate import checks
+from ocpp_bridge.gate.data import HIGHEST_TIER, HORIZON_S, LEAST_TIER, LIMITS, NO_START
+from ocpp_bridge.gate.snapshot import AMBIGUOUS, FRESH_S, Snapshot, stale, stale_targets
 
-HIGHEST_TIER = 4
-FRESH_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """At most `count` commands of `action` within `window_s`, counted per `per`."""
-
-    per: str
-    action: str
-    count: int
-    window_s: float
-
-
-LIMITS = (
-    Limit("driver", "start", 5, 600),
-    Limit("driver", "stop", 6, 600),
-    Limit("charger", "start", 12, 600),
-    Limit("charger", "stop", 12, 600),
-)
-
-# What each status means to a start; a status that is not here is no obstacle.
-NO_START: dict[str, str] = {
-    "Faulted": "the connector reports a fault",
-    "Unavailable": "the connector is out of service",
-    "Reserved": "the connector is reserved",
-    "Finishing": "the last session is over but the cable is still in: unplug and plug in again",
-    "Charging": "the connector is charging already",
-    "SuspendedEV": "the connector has a running session",
-    "SuspendedEVSE": "the connector has a running session",
-}
-# Outcomes after which nobody knows whether the charger acted.
-AMBIGUOUS = frozenset({"timed_out", "disconnected", "invalid_answer", "accepted_no_effect"})
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All that a rule may look at, read at one moment.
-
-    `status` and `charger_status` are the connector's and the whole charger's (connector 0). `status_current` says that the
-    charger pushed it on the connection that still stands and has no way of being asked again.
-    """
-
-    action: str
-    connector: int | None
-    actor: Actor
-    now: datetime
-    token: Token | None = None
-    session: Session | None = None
-    boot: Boot | None = None
-    status: Status | None = None
-    charger_status: Status | None = None
-    status_current: bool = False
-    connector_sessions: Sequence[Session] = ()
-    token_sessions: Sequence[Session] = ()
-    recent: Sequence[Command] = ()
-    charger: str = ""
-    command_id: str = ""
-    guest_starts: bool = False
-    known_connector: bool = True
+__all__ = [
+    "AMBIGUOUS",
+    "BEFORE_CONTACT",
+    "FRESH_S",
+    "HIGHEST_TIER",
+    "NO_START",
+    "RULES",
+    "Decision",
+    "Snapshot",
+    "decide",
+    "horizon_s",
+    "to_refresh",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +46,10 @@ class Decision:
             "asked": list(self.asked),
             "at": snapshot.now.isoformat(),
             "tier": snapshot.actor.tier,
+            "operator": snapshot.actor.operator,
             "status": status.status if status else None,
             "status_age_s": round((snapshot.now - status.at).total_seconds(), 1) if status else None,
+            "sessions": [session.id for session in snapshot.charger_sessions],
         }
 
 
@@ -109,144 +66,34 @@ class Rule:
     live: bool = False
 
 
-def _unknown_tier(s: Snapshot) -> str | None:
-    tier = s.actor.tier
-    if type(tier) is not int or not 0 <= tier <= HIGHEST_TIER:
-        return "no such identity tier"
-    if tier >= HIGHEST_TIER and not s.actor.operator:
-        return "this tier takes an operator's key"
-    return None
+def _on(*actions: str) -> frozenset[str]:
+    return frozenset(actions)
 
 
-def _own_token_only(s: Snapshot) -> str | None:
-    if s.actor.operator:
-        return None
-    if s.token is None:
-        return None  # no-free-energy names it
-    if not s.actor.driver or s.token.driver != s.actor.driver:
-        return "the id token belongs to another driver"
-    if s.actor.tier < 1 and not s.token.guest:
-        return "the driver is not known well enough to use this id token"
-    return None
-
-
-def _own_session_only(s: Snapshot) -> str | None:
-    if s.session is None:
-        return "no such session on this charger"
-    if s.actor.operator:
-        return None
-    if s.actor.tier < 1 and not (s.session.driver or "").startswith("guest:"):
-        return "the driver is not known well enough to stop a session"
-    if not s.actor.driver or s.session.driver != s.actor.driver:
-        return "the session belongs to another driver"
-    return None
-
-
-def _no_free_energy(s: Snapshot) -> str | None:
-    if s.token is None:
-        return "no such id token"
-    if s.token.guest and not s.guest_starts:
-        return "charging as a guest is switched off"
-    status = s.token.status_at(s.now)
-    return None if status == "Accepted" else f"the id token is {status.lower()}"
-
-
-def _once(s: Snapshot) -> str | None:
-    for other in s.recent:
-        if other.id == s.command_id or other.finished or other.action != s.action or other.charger != s.charger:
-            continue
-        same = other.session == s.session.id if s.session else other.connector == s.connector
-        if same and other.created_at <= s.now:
-            return f"command {other.id} is doing this already"
-    if s.action == "start":
-        for running in s.token_sessions:
-            return f"the id token has a running session at {running.charger}"
-    return None
-
-
-def _rate(s: Snapshot) -> str | None:
-    for limit in LIMITS:
-        if limit.action != s.action or (limit.per == "driver" and s.actor.operator):
-            continue
-        since = s.now - timedelta(seconds=limit.window_s)
-        key = s.actor.driver if limit.per == "driver" else s.charger
-        used = sum(
-            1
-            for other in s.recent
-            if other.action == s.action
-            and other.id != s.command_id
-            and other.state != "refused"
-            and other.created_at > since
-            and (other.actor.driver if limit.per == "driver" else other.charger) == key
-        )
-        if used >= limit.count:
-            return f"{used} commands of this kind within {limit.window_s / 60:.0f} minutes by this {limit.per}"
-    return None
-
-
-def _boot_pending(s: Snapshot) -> str | None:
-    if s.boot is not None and s.boot.status != "Accepted":
-        return f"the charger's boot is {s.boot.status.lower()}"
-    return None
-
-
-def seen_after(s: Snapshot) -> datetime | None:
-    """The moment after which status must have come: the end of the last command here whose effect nobody knows."""
-    ends = [
-        other.finished_at
-        for other in s.recent
-        if other.id != s.command_id
-        and other.charger == s.charger
-        and other.connector == s.connector
-        and other.outcome in AMBIGUOUS
-        and other.sent_at is not None
-        and other.finished_at is not None
-    ]
-    return max(ends, default=None)
-
-
-def is_fresh(s: Snapshot) -> bool:
-    """Whether `fresh-eyes` would let this status pass."""
-    return _fresh_eyes(s) is None
-
-
-def _fresh_eyes(s: Snapshot) -> str | None:
-    if s.status is None:
-        return "the connector's status is not known"
-    after = seen_after(s)
-    if after is not None and s.status.at < after and not s.status_current:
-        return "the status is from before the last command, and what that did is not known"
-    age = (s.now - s.status.at).total_seconds()
-    if (age > FRESH_S or age < -FRESH_S) and not s.status_current:
-        return f"the last status is {age:.0f} s old and the charger gave no newer one"
-    return None
-
-
-def _no_start_on_trouble(s: Snapshot) -> str | None:
-    if not s.known_connector:
-        return "the charger has no such connector"
-    whole = s.charger_status
-    if whole is not None and whole.status in ("Faulted", "Unavailable"):
-        return f"the charger as a whole is {whole.status.lower()}"
-    if s.connector_sessions:
-        return "the connector has a running session"
-    return NO_START.get(s.status.status) if s.status else "the connector's status is not known"
-
-
-_START = frozenset({"start"})
-_STOP = frozenset({"stop"})
-_ANY = _START | _STOP
+_ANY = frozenset(LEAST_TIER)
+_FRESH_ONE = _on("start", "unlock", "reserve")
+_FRESH_ALL = _on("reset", "operative")
 
 RULES: tuple[Rule, ...] = (
-    Rule("unknown-tier", _unknown_tier, _ANY),
-    Rule("own-session-only", _own_session_only, _STOP),
-    Rule("own-session-only", _own_token_only, _START),
-    Rule("no-free-energy", _no_free_energy, _START),
-    Rule("once", _once, _ANY),
-    Rule("rate", _rate, _ANY),
-    Rule("boot-pending", _boot_pending, _ANY),
-    Rule("fresh-eyes", _fresh_eyes, _START, live=True),
-    Rule("no-start-on-trouble", _no_start_on_trouble, _START, live=True),
+    Rule("unknown-tier", checks.unknown_tier, _ANY),
+    Rule("hazard-first", checks.hazard_first, _ANY),
+    Rule("tier-too-low", checks.tier, _ANY),
+    Rule("own-session-only", checks.own_session_only, _on("stop")),
+    Rule("own-session-only", checks.own_last_session_only, _on("unlock")),
+    Rule("own-session-only", checks.own_token_only, _on("start", "reserve")),
+    Rule("own-session-only", checks.own_reservation_only, _on("cancel_reservation")),
+    Rule("no-free-energy", checks.no_free_energy, _on("start", "reserve")),
+    Rule("out-of-service-on-purpose", checks.out_of_service_on_purpose, _on("operative")),
+    Rule("once", checks.once, _ANY),
+    Rule("rate", checks.rate, _ANY),
+    Rule("boot-pending", checks.boot_pending, _ANY),
+    Rule("fresh-eyes", checks.fresh_eyes, _FRESH_ONE, live=True),
+    Rule("fresh-eyes", checks.fresh_eyes_all, _FRESH_ALL, live=True),
+    Rule("no-start-on-trouble", checks.no_start_on_trouble, _on("start"), live=True),
+    Rule("no-start-on-trouble", checks.reserve_free_only, _on("reserve"), live=True),
+    Rule("no-unlock-while-charging", checks.no_unlock_while_charging, _on("unlock"), live=True),
+    Rule("neighbour-safe-reset", checks.neighbour_safe_reset, _on("reset"), live=True),
+    Rule("operative-when-unavailable", checks.operative_cures, _on("operative"), live=True),
 )
 BEFORE_CONTACT = tuple(rule for rule in RULES if not rule.live)
 
@@ -261,3 +108,17 @@ def decide(snapshot: Snapshot, rules: Sequence[Rule] = RULES) -> Decision:
         if why is not None:
             return Decision(False, rule.name, why, tuple(r.name for r in asked))
     return Decision(True, asked=tuple(rule.name for rule in asked))
+
+
+def to_refresh(snapshot: Snapshot) -> list[int]:
+    """The connectors whose status the charger must be asked for before the gate can let the command through."""
+    if snapshot.action in _FRESH_ALL:
+        return stale_targets(snapshot)
+    if snapshot.action in _FRESH_ONE and snapshot.connector is not None and stale(snapshot) is not None:
+        return [snapshot.connector]
+    return []
+
+
+def horizon_s(action: str) -> float:
+    """How far back `Snapshot.recent` must reach for the limits on this action."""
+    return max([HORIZON_S, *(limit.window_s for limit in LIMITS if limit.action == action)])

@@ -10,10 +10,11 @@ from sanic import HTTPResponse, Request
 
 from chargeline.ids import new_id
 from chargeline.web import Problem, json_object, json_response
+from ocpp_bridge.api import command_fields
 from ocpp_bridge.api.reading import LONGEST_WAIT_S, actor_field, body_hash, number, text_field, whole_field
 from ocpp_bridge.api.reads import charger_or_404
 from ocpp_bridge.api.shapes import charger_json, command_json, token_json
-from ocpp_bridge.commands.engine import KINDS
+from ocpp_bridge.commands.kinds import KINDS
 from ocpp_bridge.importing import ImportProblem, parse, store_network
 from ocpp_bridge.model import Command, Token
 from ocpp_bridge.safety import FRESH_S
@@ -97,12 +98,7 @@ def _command(charger: str, body: dict[str, Any], services: Services, *, operator
     assert action is not None
     if action not in KINDS:
         raise Problem(422, "bad-command", f"action must be one of {', '.join(sorted(KINDS))}.")
-    connector, token, session = None, None, None
-    if action == "start":
-        connector = whole_field(body, "connector", "bad-command")
-        token = text_field(body, "token", longest=36, slug="bad-command")
-    else:
-        session = text_field(body, "session", longest=64, slug="bad-command")
+    asked = command_fields.read(action, body)
     key = text_field(body, "idempotency_key", longest=200, slug="bad-command")
     assert key is not None
     now = services.clock.now()
@@ -110,9 +106,10 @@ def _command(charger: str, body: dict[str, Any], services: Services, *, operator
         id=new_id("cmd", now),
         action=action,
         charger=charger,
-        connector=connector,
-        token=token,
-        session=session,
+        connector=asked.connector,
+        token=asked.token,
+        session=asked.session,
+        params=asked.params,
         reason=text_field(body, "reason", longest=200, slug="bad-command", required=False) or "",
         actor=actor_field(body, operator=operator),
         idempotency_key=key,

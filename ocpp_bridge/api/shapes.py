@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ocpp_bridge.model import Charger, Command, Connector, Session, Token
+from ocpp_bridge.model import Charger, Command, Connector, Hold, Session, Token
 from ocpp_bridge.picture import LiveCharger, Picture
 
 
@@ -69,7 +69,13 @@ def connector_json(row: Connector, live: LiveCharger, now: datetime) -> dict[str
         "status_age_s": _age(status.at, now) if status else None,
         "status_source": status.source if status else None,
         "session": session_json(sessions[-1]) if sessions else None,
+        "held": hold_json(live.hold_on(row.connector)),
     }
+
+
+def hold_json(hold: Hold | None) -> dict[str, Any] | None:
+    """Why the connector is out of service on purpose; who said so stays with the command."""
+    return {"reason": hold.reason, "at": hold.at, "command": hold.command} if hold else None
 
 
 def session_json(session: Session) -> dict[str, Any]:

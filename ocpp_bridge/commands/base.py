@@ -10,17 +10,25 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ocpp_bridge.commands.windows import Windows
-from ocpp_bridge.model import Command, CommandState, Session, Status
-from ocpp_bridge.versions.base import Request, Version
+from ocpp_bridge.model import Boot, Command, CommandState, Heard, Session, Status
+from ocpp_bridge.versions.base import Payload
+
+NOT_SUPPORTED = frozenset({"NotSupported", "NotImplemented", "UnknownMessage"})
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One charger at one moment. `sessions` has the active ones and those that ended after the command was sent."""
+    """One charger at one moment. `sessions` has the active ones and those that ended after the command was sent;
+    `targets` are the connectors that the command touches; `since` is when the present connection began, if there is one.
+    """
 
     now: datetime
     sessions: Sequence[Session]
     statuses: Mapping[int, Status]
+    targets: Sequence[int] = ()
+    boot: Boot | None = None
+    since: datetime | None = None
+    heard: Mapping[str, Heard] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +58,43 @@ class Seen:
     detail: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A charger's answer, read: its word, and what else it tells that is worth keeping."""
+
+    word: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
 class CommandKind(Protocol):
+    """`good_answers`: after these the effect is watched for. `later_answers`: the charger will do it some time, which is
+    watched for too, and called `scheduled` where it does not come within the window."""
+
     name: str
     good_answers: frozenset[str]
+    later_answers: frozenset[str]
+    confirmed_by: str | None  # a command to make after a good answer, whose answer the judge needs
 
-    def request(self, version: Version, command: Command, session: Session | None) -> Request: ...
+    def read(self, payload: Payload) -> Reply: ...
 
     def judge(self, command: Command, view: View, windows: Windows) -> Pending | Seen:
         """`command.sent_at` is set."""
         ...
+
+
+class Kind:
+    """What most commands have in common: a status in the answer, of which only Accepted is good."""
+
+    name = ""
+    good_answers = frozenset({"Accepted"})
+    later_answers: frozenset[str] = frozenset()
+    confirmed_by: str | None = None
+
+    def read(self, payload: Payload) -> Reply:
+        return Reply(str(payload.get("status")))
+
+
+def told_since(view: View, connector: int, moment: datetime) -> Status | None:
+    """The connector's status, where it came at or after `moment`."""
+    status = view.statuses.get(connector)
+    return status if status is not None and status.at >= moment else None

@@ -7,36 +7,34 @@ After a restart: what was queued was never sent; what was sent or answered is wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
 from chargeline.clock import Clock
-from ocpp_bridge import safety
-from ocpp_bridge.commands.base import Ask, CommandKind, Pending, Seen, View
+from ocpp_bridge import quirks, safety
+from ocpp_bridge.commands.base import NOT_SUPPORTED, Ask, Pending, Reply, Seen
+from ocpp_bridge.commands.facts import Facts
+from ocpp_bridge.commands.kinds import KINDS
 from ocpp_bridge.commands.refresh import Refresher
-from ocpp_bridge.commands.start import Start
-from ocpp_bridge.commands.stop import Stop
 from ocpp_bridge.commands.waiting import wait_for
 from ocpp_bridge.commands.windows import Windows
 from ocpp_bridge.metrics import Metrics
-from ocpp_bridge.model import Command, CommandState, Session
+from ocpp_bridge.model import Command, CommandState, Hold, Status
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.store.base import BridgeStore
-from ocpp_bridge.versions.base import Request
+from ocpp_bridge.versions.base import NotOffered, Order, Request
 from ocpp_bridge.wire import session as wire
 
 log = structlog.get_logger(__name__)
-KINDS: Mapping[str, CommandKind] = {kind.name: kind for kind in (Start(), Stop())}
-RECENT = timedelta(hours=1)  # how far back the gate sees commands
 NEVER_SENT = "the bridge was restarted before this was sent"
 ANSWER_LOST = "the bridge was restarted before the answer came, and no effect was seen"
 ASK_TIMEOUT_S = 5.0  # for a trigger on the way to an effect: it must not keep the line from a command
-MOST_ASKS = 6  # for one command
+MOST_ASKS = 24  # for one command
 FAILED = "the bridge failed on this command; what the charger did is not known"
 
 
@@ -66,7 +64,7 @@ class Engine:
         self._clock = clock
         self._windows = windows
         self._metrics = metrics
-        self._guest_starts = guest_starts
+        self._facts = Facts(store, picture, clock, guest_starts=guest_starts)
         self.refresher = Refresher(clock)
         self.on_finished: Callable[[Command], None] | None = None
         self._locks: dict[str, asyncio.Lock] = {}
@@ -107,17 +105,20 @@ class Engine:
 
     async def refresh(self, charger_id: str, connector: int | None, max_age_s: float) -> None:
         """Asks for the status of one connector, or of all, where it is older than `max_age_s`."""
-        live, charger = self._picture.live(charger_id), self._picture.charger(charger_id)
-        known = {row.connector for row in charger.connectors} if charger else set()
-        wanted = {connector} if connector is not None else known | {number for number in live.statuses if number > 0}
+        live = self._picture.live(charger_id)
+        wanted = [connector] if connector is not None else self._facts.connectors(charger_id)
         oldest = self._clock.now() - timedelta(seconds=max_age_s)
-        old = sorted(number for number in wanted if number not in live.statuses or live.statuses[number].at < oldest)
+        old = [number for number in wanted if _is_old(live.statuses.get(number), oldest)]
         if not old:
             return
         deadline = self._clock.monotonic() + self._windows.refresh_wait_s
         connection = await self.reach(charger_id, self._windows.refresh_wait_s)
         if connection is not None:
-            await self.refresher.refresh(connection, live, old, deadline - self._clock.monotonic())
+            await self._look(connection, charger_id, old, deadline - self._clock.monotonic())
+
+    async def _look(self, connection: Connection, charger_id: str, connectors: Sequence[int], seconds: float) -> None:
+        charger, live = self._picture.charger(charger_id), self._picture.live(charger_id)
+        await self.refresher.refresh(connection, live, charger, connectors, seconds)
 
     async def resume(self) -> None:
         """After a start: settles what a previous run of the bridge left open."""
@@ -152,28 +153,39 @@ class Engine:
             command = self._open[command_id].command
             await self._finish(command, Seen("disconnected", "disconnected", command.session, detail=FAILED))
 
+    def _windows_of(self, charger: str) -> Windows:
+        return quirks.of(self._picture.live(charger).boot).applied_to(self._windows)
+
     async def _run(self, command: Command) -> None:
-        deadline = self._clock.monotonic() + self._windows.refresh_wait_s + self._windows.call_timeout_s
+        windows = self._windows_of(command.charger)
+        deadline = self._clock.monotonic() + windows.refresh_wait_s + windows.call_timeout_s
         async with self._locks.setdefault(command.charger, asyncio.Lock()):
+            command = await self._save(await self._facts.resolved(command))
             connection = await self._may_send(command, deadline)
             if connection is None:
                 return
             command = self._open[command.id].command
-            left = min(self._windows.call_timeout_s, deadline - self._clock.monotonic())
-            session = await self._store.session(command.session) if command.session else None
-            request = KINDS[command.action].request(connection.version, command, session)
-            command = await self._save(replace(command, state="sent", sent_at=self._clock.now()))
+            request = await self._request(connection, command)
+            if request is None:
+                return
+            left = min(windows.call_timeout_s, deadline - self._clock.monotonic())
+            command = await self._save(replace(self._open[command.id].command, state="sent", sent_at=self._clock.now()))
             outcome = await connection.call(request, left)
         await self._answered(command, outcome)
 
     async def _may_send(self, command: Command, deadline: float) -> Connection | None:
         """The connection to send on, after the gate; None where the command has ended here."""
-        snapshot = await self._snapshot(command)
+        snapshot = await self._facts.snapshot(command)
+        if command.action == "stop" and command.session is None and snapshot.hazard and not snapshot.connector_sessions:
+            early = safety.decide(snapshot, safety.BEFORE_CONTACT)
+            if early.allowed:
+                await self._finish(command, Seen("verified", "verified", detail="nothing was running on the connector"))
+                return None
         decision = safety.decide(snapshot, safety.BEFORE_CONTACT)
         if not decision.allowed:
             await self._refuse(command, snapshot, decision)
             return None
-        if snapshot.session is not None and snapshot.session.state == "ended":
+        if command.action == "stop" and snapshot.session is not None and snapshot.session.state == "ended":
             over = Seen("verified", "verified", snapshot.session.id, detail="the session had ended before")
             await self._finish(command, over)
             return None
@@ -183,28 +195,71 @@ class Engine:
             gone = Seen("disconnected", "disconnected", command.session, detail="the charger is not connected")
             await self._finish(command, gone)
             return None
-        snapshot = await self._snapshot(command)
-        if command.action == "start" and command.connector is not None and not safety.is_fresh(snapshot):
-            live = self._picture.live(command.charger)
-            await self.refresher.refresh(connection, live, [command.connector], self._windows.refresh_wait_s)
-            snapshot = await self._snapshot(command)
+        snapshot = await self._facts.snapshot(command)
+        unseen = safety.to_refresh(snapshot)
+        if unseen:
+            await self._look(connection, command.charger, unseen, self._windows.refresh_wait_s)
+            snapshot = await self._facts.snapshot(command)
         decision = safety.decide(snapshot)
         if not decision.allowed:
             await self._refuse(command, snapshot, decision)
             return None
-        await self._save(replace(command, connector=snapshot.connector, decision=decision.record(snapshot)))
+        command = await self._save(replace(command, connector=snapshot.connector, decision=decision.record(snapshot)))
+        if snapshot.hazard:
+            log.warning("hazard_act", command=command.id, charger=command.charger, connector=command.connector)
+        if (
+            command.action == "inoperative"
+        ):  # before the call: what is asked for out of danger stands, whatever comes of it
+            await self._hold(command)
         return connection
+
+    async def _hold(self, command: Command) -> None:
+        reason: Literal["hazard", "operator"] = "hazard" if command.reason == "hazard" else "operator"
+        number = command.connector or 0
+        hold = Hold(command.charger, number, reason, self._clock.now(), command.id, command.actor.driver)
+        live = self._picture.live(command.charger)
+        standing = live.holds.get(number)
+        if standing is not None and standing.reason == "hazard":
+            return  # an operator's own does not replace it
+        await self._store.put_hold(hold)
+        live.holds[number] = hold
+
+    async def _let_go(self, command: Command) -> None:
+        """An operator's operative took effect: the connector is back in service on purpose."""
+        number = command.connector or 0
+        await self._store.drop_holds(command.charger, number)
+        holds = self._picture.live(command.charger).holds
+        for held in [held for held in holds if number in (0, held)]:
+            del holds[held]
+
+    async def _request(self, connection: Connection, command: Command) -> Request | None:
+        """The call, in the charger's OCPP version; None where the version has none, and the command has ended here."""
+        version = connection.version
+        charger = self._picture.charger(command.charger)
+        if command.action in version.numbered and "number" not in command.params:
+            number = await self._store.next_transaction()  # one series of numbers for all that chargers want numbered
+            command = await self._save(replace(command, params={**command.params, "number": number}))
+        evse, local = version.place(charger, command.connector or 0)
+        session = await self._store.session(command.session) if command.session else None
+        order = Order(command, self._clock.now(), evse, local, session, await self._facts.tokens(command))
+        try:
+            call = version.calls.get(command.action)
+            if call is None:
+                raise NotOffered(f"{version.subprotocol} has no such call")
+            request = call(order)
+            problem = version.invalid_request(request)
+            if problem is not None:
+                raise NotOffered(f"it cannot be said in {version.subprotocol}: {problem}")
+        except NotOffered as error:
+            await self._finish(command, Seen("rejected", "not_supported", command.session, detail=str(error)))
+            return None
+        return request
 
     async def _answered(self, command: Command, outcome: wire.Outcome) -> None:
         kind = KINDS[command.action]
         match outcome:
             case wire.Answered(payload):
-                answer = str(payload.get("status"))
-                command = replace(command, answer=answer, answered_at=self._clock.now())
-                if answer not in kind.good_answers:
-                    await self._finish(command, Seen("rejected", "rejected", command.session))
-                    return
-                await self._watch(await self._save(replace(command, state="answered")), None)
+                await self._read(command, kind.read(payload))
             case wire.Refused(code, description):
                 command = replace(command, answer=code, answered_at=self._clock.now())
                 name = "not_supported" if outcome.not_supported else "call_error"
@@ -219,6 +274,30 @@ class Engine:
             case wire.QueueFull():
                 await self._lost(command, "timed_out", False, "too many calls were waiting for this charger")
 
+    async def _read(self, command: Command, reply: Reply) -> None:
+        kind = KINDS[command.action]
+        command = replace(command, answer=reply.word[:50], effect=reply.data or None, answered_at=self._clock.now())
+        if reply.word in kind.good_answers and kind.confirmed_by is not None:
+            command = replace(command, effect=await self._confirmation(command, kind.confirmed_by) or command.effect)
+        if reply.word in kind.good_answers:
+            await self._watch(await self._save(replace(command, state="answered")), None)
+        elif reply.word in kind.later_answers:
+            later = Seen("not_verified", "scheduled", command.session, detail="the charger will do it when it is free")
+            await self._watch(await self._save(replace(command, state="answered")), later)
+        elif reply.word in NOT_SUPPORTED:
+            await self._finish(command, Seen("rejected", "not_supported", command.session))
+        else:
+            await self._finish(command, Seen("rejected", "rejected", command.session))
+
+    async def _confirmation(self, command: Command, action: str) -> dict[str, Any] | None:
+        """What the charger says when it is asked whether it did it; None where it does not say."""
+        connection = self._connection_of(command.charger)
+        if connection is None:
+            return None
+        request = connection.version.calls[action](Order(command, self._clock.now()))
+        outcome = await connection.call(request, self._windows_of(command.charger).call_timeout_s)
+        return KINDS[action].read(outcome.payload).data if isinstance(outcome, wire.Answered) else None
+
     async def _lost(self, command: Command, name: CommandState, sent: bool, detail: str) -> None:
         if not sent:
             detail = f"{detail}; it was never sent"
@@ -228,7 +307,9 @@ class Engine:
 
     async def _watch_if_begun(self, command: Command, otherwise: Seen) -> None:
         """Without a usable answer: the end at once, unless the effect has begun to show."""
-        verdict = KINDS[command.action].judge(command, await self._view(command), self._windows)
+        verdict = KINDS[command.action].judge(
+            command, await self._facts.view(command), self._windows_of(command.charger)
+        )
         if isinstance(verdict, Pending) and not verdict.begun:
             await self._finish(command, otherwise)
         else:
@@ -241,12 +322,14 @@ class Engine:
         with self._picture.live(command.charger).listening() as changed:
             while True:
                 changed.clear()
-                verdict = kind.judge(command, await self._view(command), self._windows)
+                windows = self._windows_of(command.charger)
+                verdict = kind.judge(command, await self._facts.view(command), windows)
                 if isinstance(verdict, Seen):
                     break
                 until = self._ask_for(command, verdict, asked)
                 await wait_for(changed, (until - self._clock.now()).total_seconds() + 0.001, self._clock)
-        if otherwise is not None and not verdict.effect and verdict.state != "verified":
+        late = otherwise is not None and otherwise.outcome == "scheduled"
+        if otherwise is not None and (late or not verdict.effect) and verdict.state != "verified":
             verdict = otherwise
         await self._finish(command, verdict)
 
@@ -262,7 +345,8 @@ class Engine:
             asked.add(ask)
             connection = self._connection_of(command.charger)
             if connection is not None:
-                request = connection.version.trigger(ask.message, ask.connector)
+                charger, version = self._picture.charger(command.charger), connection.version
+                request = version.trigger(ask.message, version.place(charger, ask.connector) if ask.connector else None)
                 task = asyncio.create_task(self._ask(connection, request), name=f"{command.id}-ask")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -294,7 +378,7 @@ class Engine:
                 state=end.state,
                 outcome=end.outcome,
                 session=end.session or command.session,
-                effect=end.effect or None,
+                effect=end.effect or command.effect,
                 detail=end.detail,
                 finished_at=self._clock.now(),
             )
@@ -302,55 +386,15 @@ class Engine:
         under_way = self._open.pop(command.id, None)
         if under_way is not None:
             under_way.done.set()
+        if command.action == "operative" and end.state == "verified" and command.actor.operator:
+            await self._let_go(command)
         rule = command.refused["rule"] if command.refused else None
         self._metrics.command_finished(command.action, end.outcome, rule)
         log.info("command_finished", command=command.id, charger=command.charger, outcome=end.outcome, rule=rule)
         if self.on_finished is not None:
             self.on_finished(command)
 
-    # ---- what rules and judges look at
 
-    async def _snapshot(self, command: Command) -> safety.Snapshot:
-        live = self._picture.live(command.charger)
-        charger = self._picture.charger(command.charger)
-        now = self._clock.now()
-        token = await self._store.token(command.token) if command.token else None
-        session = await self._store.session(command.session) if command.session else None
-        if session is not None and session.charger != command.charger:
-            session = None
-        connector = session.connector if session else command.connector
-        status = live.statuses.get(connector) if connector is not None else None
-        since = live.connection_since if live.link is not None else None
-        pushed_here = status is not None and since is not None and status.at >= since
-        given = {row.connector for row in charger.connectors} if charger else set()
-        return safety.Snapshot(
-            action=command.action,
-            connector=connector,
-            actor=command.actor,
-            now=now,
-            token=token,
-            session=session,
-            boot=live.boot,
-            status=status,
-            charger_status=live.statuses.get(0),
-            status_current=live.trigger_unsupported and pushed_here,
-            connector_sessions=live.sessions_on(connector),
-            token_sessions=self._picture.active_sessions_of(token.id) if token else (),
-            recent=await self._store.recent_commands(command.charger, command.actor.driver, now - RECENT),
-            charger=command.charger,
-            command_id=command.id,
-            guest_starts=self._guest_starts,
-            known_connector=not given or connector in given or connector in live.statuses,
-        )
-
-    async def _view(self, command: Command) -> View:
-        live = self._picture.live(command.charger)
-        sessions: dict[str, Session] = {
-            session.id: session for session in await self._store.sessions(charger=command.charger, limit=20)
-        }
-        if command.session and command.session not in sessions:
-            session = await self._store.session(command.session)
-            if session is not None:
-                sessions[session.id] = session
-        sessions.update(live.sessions)  # newer than the store's by the meter values of the last half second
-        return View(self._clock.now(), list(sessions.values()), dict(live.statuses))
+def _is_old(status: Status | None, oldest: datetime) -> bool:
+    """Whether the charger should be asked: nothing is known, it is too old, or it is from before a restart."""
+    return status is None or status.source == "inferred" or status.at < oldest

@@ -15,9 +15,12 @@ from datetime import datetime
 import structlog
 
 from chargeline.clock import Clock
+from ocpp_bridge import quirks
 from ocpp_bridge.commands.waiting import wait_for
+from ocpp_bridge.model import Charger
 from ocpp_bridge.picture import LiveCharger
 from ocpp_bridge.server.connection import Connection
+from ocpp_bridge.versions.base import Request
 from ocpp_bridge.wire import session as wire
 
 log = structlog.get_logger(__name__)
@@ -28,12 +31,19 @@ class Refresher:
         self._clock = clock
 
     async def refresh(
-        self, connection: Connection, live: LiveCharger, connectors: Sequence[int], seconds: float
+        self,
+        connection: Connection,
+        live: LiveCharger,
+        charger: Charger | None,
+        connectors: Sequence[int],
+        seconds: float,
     ) -> bool:
         """True when a status of each of the connectors has come since the call. Takes `seconds` at most."""
         asked_at = self._clock.now()
         deadline = self._clock.monotonic() + seconds
-        targets = (connectors[0], None) if len(connectors) == 1 else (None, *connectors)
+        targets: tuple[int | None, ...] = (connectors[0], None) if len(connectors) == 1 else (None, *connectors)
+        if not quirks.of(live.boot).asks_connectors:
+            targets = (None,)
         for n, target in enumerate(targets):
             left = deadline - self._clock.monotonic()
             missing = [number for number in connectors if not _come(live, number, asked_at)]
@@ -44,7 +54,10 @@ class Refresher:
             if target is not None and target not in missing:
                 continue
             share = 1.0 if n == len(targets) - 1 else 0.6
-            await self._ask(connection, live, missing if target is None else [target], target, asked_at, left * share)
+            version = connection.version
+            place = None if target is None else version.place(charger, target)
+            request = version.trigger("StatusNotification", place)
+            await self._ask(connection, live, missing if target is None else [target], request, asked_at, left * share)
             if live.trigger_unsupported:
                 break
         return all(_come(live, number, asked_at) for number in connectors)
@@ -54,12 +67,12 @@ class Refresher:
         connection: Connection,
         live: LiveCharger,
         connectors: Sequence[int],
-        target: int | None,
+        request: Request,
         asked_at: datetime,
         seconds: float,
     ) -> None:
         deadline = self._clock.monotonic() + seconds
-        request = connection.version.trigger("StatusNotification", target)
+        everything = "connectorId" not in request.payload and "evse" not in request.payload
         call = asyncio.create_task(connection.call(request, seconds))
         with live.listening() as changed:
             outcome = await call
@@ -67,8 +80,8 @@ class Refresher:
                 if isinstance(outcome, wire.Refused) and outcome.not_supported:
                     live.trigger_unsupported = True
                 elif isinstance(outcome, wire.Answered) and outcome.payload.get("status") == "NotImplemented":
-                    live.trigger_unsupported = target is None  # for one connector it may only mean: not that way
-                log.info("status_not_refreshed", charger=live.id, connector=target, outcome=type(outcome).__name__)
+                    live.trigger_unsupported = everything  # for one connector it may only mean: not that way
+                log.info("status_not_refreshed", charger=live.id, everything=everything, outcome=type(outcome).__name__)
                 return
             while not all(_come(live, number, asked_at) for number in connectors):
                 left = deadline - self._clock.monotonic()

@@ -8,20 +8,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ocpp_bridge.commands.base import Ask, Pending, Seen, View
+from ocpp_bridge.commands.base import Ask, Kind, Pending, Seen, View, told_since
 from ocpp_bridge.commands.windows import Windows
 from ocpp_bridge.model import Command, Session, Status
-from ocpp_bridge.versions.base import Request, Version
 
 
-class Start:
+class Start(Kind):
     name = "start"
-    good_answers = frozenset({"Accepted"})
-
-    def request(self, version: Version, command: Command, session: Session | None) -> Request:
-        assert command.connector is not None
-        assert command.token is not None
-        return version.start(command.connector, command.token)
 
     def judge(self, command: Command, view: View, windows: Windows) -> Pending | Seen:
         assert command.sent_at is not None
@@ -35,10 +28,15 @@ class Start:
 
 
 def _begun(command: Command, view: View) -> Session | None:
-    """The transaction that this command caused: same connector and tag, learned of after the command was sent."""
+    """The transaction that this command caused: on OCPP 2 with its remoteStartId, which a transaction that began with the
+    plug can get later; else on the same connector with the same tag, learned of after the command was sent."""
     assert command.sent_at is not None
     assert command.token is not None
     for session in view.sessions:
+        if session.remote_start is not None:
+            if session.remote_start == command.params.get("number") and session.charger == command.charger:
+                return session
+            continue
         same = session.connector == command.connector and session.token.casefold() == command.token.casefold()
         if same and session.opened_at >= command.sent_at:
             return session
@@ -47,8 +45,7 @@ def _begun(command: Command, view: View) -> Session | None:
 
 def _drawing(command: Command, session: Session, view: View, windows: Windows) -> Pending | Seen:
     assert command.sent_at is not None
-    told = view.statuses.get(session.connector)
-    status = told if told is not None and told.at >= command.sent_at else None
+    status = told_since(view, session.connector, command.sent_at)
     name = status.status if status is not None else None
     effect = {"status": name, "energy_wh": session.energy_wh, "power_w": session.power_w}
     if session.authorization != "Accepted":

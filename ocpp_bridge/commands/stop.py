@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ocpp_bridge.commands.base import Pending, Seen, View
+from ocpp_bridge.commands.base import Kind, Pending, Seen, View, told_since
 from ocpp_bridge.commands.windows import Windows
-from ocpp_bridge.model import Command, Session
-from ocpp_bridge.versions.base import Request, Version
+from ocpp_bridge.model import Command
 
 
-class Stop:
+class Stop(Kind):
     name = "stop"
-    good_answers = frozenset({"Accepted"})
-
-    def request(self, version: Version, command: Command, session: Session | None) -> Request:
-        assert session is not None
-        return version.stop(session)
 
     def judge(self, command: Command, view: View, windows: Windows) -> Pending | Seen:
         assert command.sent_at is not None
         session = next((session for session in view.sessions if session.id == command.session), None)
         if session is not None and session.state == "ended":
-            status = view.statuses.get(session.connector)
+            status = told_since(view, session.connector, command.sent_at)
             effect = {
-                "status": status.status if status is not None and status.at >= command.sent_at else None,
+                "status": status.status if status is not None else None,
                 "energy_wh": session.energy_wh,
                 "stop_reason": session.stop_reason,
             }

@@ -23,6 +23,16 @@ class Windows:
     start_ask_again_s: float
     start_suspended_s: float
     stop_ended_s: float
+    unlock_available_s: float
+    reset_leaves_s: float
+    reset_soft_s: float
+    reset_hard_s: float
+    reset_ask_s: float
+    reset_settles_s: float
+    availability_changed_s: float
+    trigger_heard_s: float
+    reservation_shown_s: float
+    upload_done_s: float
 
 
 @cache

@@ -142,6 +142,7 @@ class Connection:
     def _complete(self, message_id: str, outcome: wire.Outcome) -> None:
         request, future = self._calls.pop(message_id)
         if isinstance(outcome, wire.Answered):
+            outcome = wire.Answered(self._reports.meant(self.charger, request.action, outcome.payload))
             why = self.version.invalid_answer(request.action, outcome.payload)
             if why is not None:
                 self._reports.deviation(self.charger, "invalid_answer", request.action, why)
@@ -182,4 +183,5 @@ class Connection:
             self._metrics.inbound(call.action, "InternalError")
             return self._session.answer_error(call.message_id, "InternalError", "the message could not be handled")
         self._metrics.inbound(call.action, "ok")
+        self._reports.heard(self.charger, call.action, call.payload.get("status"))
         return self._session.answer(call.message_id, answer)

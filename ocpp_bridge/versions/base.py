@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from ocpp_bridge.model import Session
+from ocpp_bridge.model import Charger, Command, Session, Token
 from ocpp_bridge.reports import Reports
 from ocpp_bridge.versions.schemas import Problem, Schema
 
@@ -50,10 +51,32 @@ class Request:
     payload: Payload
 
 
+class NotOffered(Exception):
+    """This OCPP version has nothing for what is asked for. The message is for whoever asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command, with what its call needs to know. `evse` and `local` say which connector in OCPP 2's words
+    (0: the whole charger); `tokens` are those that the command names."""
+
+    command: Command
+    now: datetime
+    evse: int = 0
+    local: int = 0
+    session: Session | None = None
+    tokens: Sequence[Token] = ()
+
+
+Call = Callable[[Order], Request]  # raises NotOffered
+
+
 class Version(Protocol):
     subprotocol: str
     wire: Literal["1.6", "2.0.1", "2.1"]
     actions: Mapping[str, Action]
+    calls: Mapping[str, Call]  # by the bridge's own word for the command
+    numbered: frozenset[str]  # those commands whose call has a number of its own (`params["number"]`)
 
     def fatal_code(self, keyword: str) -> str:
         """The CALLERROR code for a payload that breaks this schema keyword (`required`, `type` or `enum`)."""
@@ -67,12 +90,12 @@ class Version(Protocol):
         """Why an answer to `action` cannot be trusted; None where it can."""
         ...
 
-    def start(self, connector: int, token: str) -> Request: ...
+    def place(self, charger: Charger | None, connector: int) -> tuple[int, int]:
+        """Where this version finds a connector: (EVSE, connector of it); (0, 0) is the whole charger."""
+        ...
 
-    def stop(self, session: Session) -> Request: ...
-
-    def trigger(self, message: str, connector: int | None) -> Request:
-        """Asks the charger to send a message; without a connector, for all."""
+    def trigger(self, message: str, place: tuple[int, int] | None) -> Request:
+        """Asks the charger to send a message, for one connector or for all."""
         ...
 
 

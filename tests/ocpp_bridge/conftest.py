@@ -56,6 +56,16 @@ QUICK = Windows(
     start_ask_again_s=0.2,
     start_suspended_s=0.3,
     stop_ended_s=0.5,
+    unlock_available_s=0.6,
+    reset_leaves_s=0.5,
+    reset_soft_s=1.5,
+    reset_hard_s=1.5,
+    reset_ask_s=0.1,
+    reset_settles_s=0.3,
+    availability_changed_s=0.5,
+    trigger_heard_s=0.5,
+    reservation_shown_s=0.5,
+    upload_done_s=0.5,
 )
 
 

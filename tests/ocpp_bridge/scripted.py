@@ -106,6 +106,12 @@ class ScriptedCharger:
     async def start(self, tag: str, connector: int = 1, meter: int = 1000, at: str = "2026-01-01T12:00:00Z") -> Any:
         return await self.send("StartTransaction", connectorId=connector, idTag=tag, meterStart=meter, timestamp=at)
 
+    async def power(self, connector: int, watts: float) -> None:
+        """A reading that belongs to no transaction."""
+        sampled = [{"value": str(watts), "measurand": "Power.Active.Import", "unit": "W"}]
+        values = [{"timestamp": "2026-01-01T12:00:00Z", "sampledValue": sampled}]
+        await self.send("MeterValues", connectorId=connector, meterValue=values)
+
     async def meter(self, transaction: int, wh: int, connector: int = 1) -> None:
         sampled = [{"value": str(wh), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}]
         await self.send(

@@ -95,7 +95,9 @@ async def test_a_command_waits_for_a_charger_that_dropped_a_moment_ago(quick: Ru
 async def test_a_refresh_of_all_connectors_asks_once(quick: Running) -> None:
     async with quick.charger() as charger:
         await charger.boot()
-        answer = asyncio.create_task(quick.api.post("/v1/chargers/CL-1042/refresh", json={"connector": None, "max_age_s": 0}))
+        answer = asyncio.create_task(
+            quick.api.post("/v1/chargers/CL-1042/refresh", json={"connector": None, "max_age_s": 0})
+        )
         assert await charger.expect_request("TriggerMessage", ACCEPTED) == {"requestedMessage": "StatusNotification"}
         await charger.status("Preparing", 1)
         await charger.status("Faulted", 2)

@@ -68,7 +68,7 @@ def test_a_plain_start_and_a_plain_stop_are_allowed() -> None:
 
 
 def test_an_action_without_rules_is_refused() -> None:
-    assert refused(start(action="unlock")) == "unknown-action"
+    assert refused(start(action="explode")) == "unknown-action"
 
 
 @pytest.mark.parametrize("tier", [-1, 5, 99, True, None, "4", 1.0])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ocpp_bridge.model import Session
+from ocpp_bridge.model import Charger
 from ocpp_bridge.versions.base import Action, Handler, Payload, Request
 from ocpp_bridge.versions.schemas import schema
 from ocpp_bridge.versions.v16 import handlers as h
+from ocpp_bridge.versions.v16.calls import CALLS
 
 
 def _action(handler: Handler, name: str, *needs: str) -> Action:
@@ -35,6 +36,9 @@ class V16:
         "StopTransaction": _action(h.stop_transaction, "StopTransaction", "transactionId"),
     }
 
+    calls = CALLS
+    numbered = frozenset({"reserve", "get_log"})
+
     def fatal_code(self, keyword: str) -> str:
         """OCPP-J 1.6 table 7; a missing field makes a payload "incomplete", which is its ProtocolError."""
         return {"required": "ProtocolError", "type": "TypeConstraintViolation"}.get(
@@ -50,15 +54,10 @@ class V16:
         problems = schema("v16", f"{action}Response").problems(payload)
         return next((str(problem) for problem in problems if problem.keyword != "additionalProperties"), None)
 
-    def start(self, connector: int, token: str) -> Request:
-        """TC_010, TC_011_1. Always with the connector: a charger may refuse without one."""
-        return Request("RemoteStartTransaction", {"connectorId": connector, "idTag": token})
+    def place(self, charger: Charger | None, connector: int) -> tuple[int, int]:
+        return connector, connector  # 1.6 knows connectors only
 
-    def stop(self, session: Session) -> Request:
-        """TC_012. Sessions on 1.6 have the number that the bridge gave them."""
-        return Request("RemoteStopTransaction", {"transactionId": int(session.transaction)})
-
-    def trigger(self, message: str, connector: int | None) -> Request:
+    def trigger(self, message: str, place: tuple[int, int] | None) -> Request:
         """TC_054. Without a connector the charger reports all: some never answer for one."""
         payload: Payload = {"requestedMessage": message}
-        return Request("TriggerMessage", payload if connector is None else {**payload, "connectorId": connector})
+        return Request("TriggerMessage", payload if place is None else {**payload, "connectorId": place[1]})

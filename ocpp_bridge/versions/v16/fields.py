@@ -6,6 +6,8 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+ID_STATUSES = frozenset({"Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"})
+
 
 def text(payload: dict[str, Any], name: str) -> str | None:
     value = payload.get(name)
@@ -34,3 +36,10 @@ def time(payload: dict[str, Any], name: str) -> datetime | None:
 def iso(moment: datetime) -> str:
     """Milliseconds and Z: what every charger's parser takes."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def id_status(status: str) -> str:
+    """A token's status in 1.6's words; a reason that came with OCPP 2 (no credit, wrong place) is Blocked here."""
+    if status in ID_STATUSES:
+        return status
+    return "Invalid" if status == "Unknown" else "Blocked"

@@ -9,7 +9,7 @@ from ocpp_bridge.model import ConnectorStatus
 from ocpp_bridge.reports import HEARTBEAT_INTERVAL_S
 from ocpp_bridge.versions.base import Context, Payload, Unusable
 from ocpp_bridge.versions.v16 import meter
-from ocpp_bridge.versions.v16.fields import iso, number, text, time
+from ocpp_bridge.versions.v16.fields import id_status, iso, number, text, time
 
 STATUSES: frozenset[str] = frozenset(get_args(ConnectorStatus))
 CONNECTORS = range(1000)  # no charger has more; it bounds what a confused one can make the bridge remember
@@ -54,7 +54,7 @@ async def status_notification(context: Context, payload: Payload) -> Payload:
 
 async def authorize(context: Context, payload: Payload) -> Payload:
     """TC_004, TC_023 (refused ids)."""
-    return {"idTagInfo": {"status": await context.reports.authorize(context.charger, payload["idTag"])}}
+    return {"idTagInfo": {"status": id_status(await context.reports.authorize(context.charger, payload["idTag"]))}}
 
 
 async def start_transaction(context: Context, payload: Payload) -> Payload:
@@ -70,7 +70,10 @@ async def start_transaction(context: Context, payload: Payload) -> Payload:
     started = await context.reports.start(
         context.charger, connector, token, meter_start, time(payload, "timestamp"), key
     )
-    return {"transactionId": int(started.session.transaction), "idTagInfo": {"status": started.authorization}}
+    return {
+        "transactionId": int(started.session.transaction),
+        "idTagInfo": {"status": id_status(started.authorization)},
+    }
 
 
 async def stop_transaction(context: Context, payload: Payload) -> Payload:
@@ -88,7 +91,7 @@ async def stop_transaction(context: Context, payload: Payload) -> Payload:
     token = text(payload, "idTag")
     if token is None:
         return {}
-    return {"idTagInfo": {"status": await context.reports.token_status(token)}}
+    return {"idTagInfo": {"status": id_status(await context.reports.token_status(token))}}
 
 
 async def meter_values(context: Context, payload: Payload) -> Payload:
