@@ -1,15 +1,27 @@
-"""What a playbook gives back: sentences by name with their values, and what a bare agreement of the driver would mean next."""
+"""What a playbook gives back, step by step: sentences by name, what was tried, what is waited for, and how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Offer(StrEnum):
+    """What a bare agreement of the driver would mean next."""
+
     RETRY = "retry"  # look and try once more
     PERSON = "person"
+    START = "start"  # begin a session on the driver's own account
+    FINISH = "finish"  # end the driver's own session
+
+
+class Outcome(StrEnum):
+    FIXED = "fixed"  # telemetry shows it
+    REDIRECTED = "redirected"
+    HANDED_OVER = "handed_over"
+    NOT_FIXED = "not_fixed"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +35,65 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A response of domain/responses by name, and the values for its braces."""
+    """A response of domain/responses by name, and the values for its braces.
+
+    `first`: an act that takes a while follows, so these words go out before it.
+    """
 
     name: str
     values: Mapping[str, str] = field(default_factory=dict)
     choices: tuple[Choice, ...] = ()
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saw:
+    """What was seen, for the case: `causes` are the bridge's names, the surest first."""
+
+    status: str | None
+    error: str | None
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An act, what the charger answered and what came of it (`outcome` None: not known yet)."""
+
+    action: str
+    command: str | None
+    outcome: str | None
+    answer: str | None = None
+    observed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The bridge wakes the conversation: `event` is the id of a watch on a charger, or of a watched command."""
+
+    event: str
+    purpose: str
+    charger: str
+    connector: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How this run ended. Without an outcome the case goes on; `problem`: what a charger that is named next is about."""
+
+    outcome: Outcome | None = None
+    offer: Offer | None = None
+    problem: str | None = None
+    handoff: str | None = None  # the reason why a person takes over
+
+
+Step = Say | Saw | Tried | Waiting | End
+Steps = AsyncIterator[Step]
+
+
+async def each(*steps: Step) -> Steps:
+    """Steps that need no waiting."""
+    for step in steps:
+        yield step
 
 
 def duration_words(seconds: float) -> str:
@@ -44,3 +110,8 @@ def duration_words(seconds: float) -> str:
 def energy_words(energy_wh: float) -> str:
     """ "850 Wh" or "12.3 kWh"."""
     return f"{energy_wh:.0f} Wh" if energy_wh < 1000 else f"{energy_wh / 1000:.1f} kWh"
+
+
+def power_words(power_w: float) -> str:
+    """ "6.9 kW"."""
+    return f"{power_w / 1000:.1f} kW"

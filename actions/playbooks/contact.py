@@ -1,0 +1,149 @@
+"""What a playbook is given: the driver's turn, the place, what was said and tried before, and the ports to the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from actions.bridge import Actor, BridgeError, Chargers, Command, Diagnosis
+from actions.playbooks.steps import Saw, Tried, Waiting
+
+FRESH_S = 60.0  # a status older than this is asked for again before anything is done on it (safety rule fresh-eyes)
+WAIT_S = 8.0  # how long a driver reads the first words before the next are due
+MOST_FAILURES = 2
+
+
+class Payments(Protocol):
+    """The port to the payment system."""
+
+    async def trouble(self, driver: str, charger_id: str | None) -> str | None:
+        """Why the driver's payment did not go through, where that may be told; None where nothing is known of one."""
+        ...
+
+
+class NoPayments:
+    """No payment system is connected: nothing is known of any payment, and that is what drivers are told."""
+
+    async def trouble(self, driver: str, charger_id: str | None) -> str | None:
+        return None
+
+
+class Now(Protocol):
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    chargers: Chargers
+    payments: Payments
+    clock: Now
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who asks, and in which turn: `message_id` makes the commands of a repeated turn the same commands."""
+
+    actor: Actor
+    message_id: str
+    language: str
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One turn about one problem. `reported`: what the driver says to have done (replugged, tapped, unlocked_car)."""
+
+    turn: Turn
+    problem: str
+    charger_id: str | None = None
+    connector: int | None = None
+    reported: frozenset[str] = frozenset()
+    tried: Sequence[Tried] = ()
+    tried_at: Sequence[datetime] = ()
+
+    @property
+    def driver(self) -> str:
+        return self.turn.actor.driver
+
+    def key(self, purpose: str) -> str:
+        """The idempotency key of this turn's act: the same turn again is the same act again."""
+        return f"{self.turn.message_id}:{purpose}:1"
+
+    def failures(self, action: str) -> int:
+        """How often the act came to nothing in this case."""
+        return sum(1 for one in self.tried if one.action == action and one.outcome not in (None, "verified"))
+
+    def last(self, action: str) -> datetime | None:
+        return max(
+            (at for one, at in zip(self.tried, self.tried_at, strict=True) if one.action == action), default=None
+        )
+
+    def data(self, purpose: str) -> dict[str, Any]:
+        """What comes back with the event that ends a watch."""
+        return {"conversation": self.turn.actor.conversation, "language": self.turn.language, "purpose": purpose}
+
+    def at(self, charger_id: str | None, connector: int | None) -> Contact:
+        return replace(self, charger_id=charger_id, connector=connector)
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """What was waited for has come (`met`) or has not; `command` where it was the end of one."""
+
+    purpose: str
+    met: bool
+    command: str | None = None
+
+
+async def look_at(ports: Ports, contact: Contact, max_age_s: float = FRESH_S) -> Diagnosis:
+    """The charger as it is now, asked anew where what is known is old. Raises BridgeError."""
+    assert contact.charger_id is not None
+    charger = await ports.chargers.charger(contact.charger_id)
+    if charger.connected:
+        await ports.chargers.refreshed(contact.charger_id, contact.connector, max_age_s)
+    return await ports.chargers.diagnosis(contact.charger_id, contact.connector, contact.driver)
+
+
+def saw(seen: Diagnosis) -> Saw:
+    plug = seen.plug
+    status = plug.status if plug is not None else seen.charger.status
+    if not seen.charger.connected:
+        status = "returning" if seen.charger.returning else "disconnected"
+    return Saw(status, (plug.error_code if plug is not None else None) or seen.charger.error_code, seen.causes)
+
+
+async def watch_plug(
+    ports: Ports, contact: Contact, seen: Diagnosis, until: str, within_s: float, purpose: str
+) -> Waiting | None:
+    """Has the conversation woken by the charger; None where the bridge cannot promise that, so that nobody else does."""
+    try:
+        event = await ports.chargers.watch_charger(
+            seen.charger.id, seen.connector, until, within_s, contact.data(purpose), contact.key(f"watch-{purpose}")
+        )
+    except BridgeError:
+        return None
+    return Waiting(event, purpose, seen.charger.id, seen.connector)
+
+
+async def watch_command(ports: Ports, contact: Contact, command: Command, purpose: str) -> Waiting | None:
+    """As watch_plug, for the end of a command."""
+    try:
+        await ports.chargers.watch(command.id, contact.data(purpose), f"{command.id}:watch")
+    except BridgeError:
+        return None
+    return Waiting(command.id, purpose, command.charger, command.connector)
+
+
+def outcome_of(command: Command) -> str | None:
+    """`verified`, or what became of it instead; None while it is not finished."""
+    if not command.finished:
+        return None
+    if command.state == "verified":
+        return "verified"
+    return command.refused_rule if command.state == "refused" else (command.outcome or command.state)
+
+
+def tried(command: Command) -> Tried:
+    return Tried(command.action, command.id, outcome_of(command), command.answer, command.effect_status)

@@ -1,0 +1,58 @@
+"""What drivers tell or ask about a charger without wanting anything done to it: is it working, and that it is broken."""
+
+from __future__ import annotations
+
+from actions.bridge import Diagnosis
+from actions.playbooks.charger_offline import offline_words
+from actions.playbooks.contact import Contact, Ports, look_at, saw
+from actions.playbooks.next_best import elsewhere
+from actions.playbooks.start_charging import error_words
+from actions.playbooks.steps import End, Offer, Outcome, Say, Steps
+
+
+async def charger_status(ports: Ports, contact: Contact) -> Steps:
+    """A question, not a complaint: answered by the live state, and nothing is done. Raises BridgeError."""
+    seen = await look_at(ports, contact)
+    yield saw(seen)
+    yield _state(ports, seen)
+    yield End(offer=Offer.RETRY, problem="session_not_starting")
+
+
+def _state(ports: Ports, seen: Diagnosis) -> Say:
+    charger, plug, named = seen.charger, seen.plug, {"charger": seen.charger.label}
+    if not charger.connected:
+        return offline_words(seen, ports.clock.now())
+    if charger.boot not in (None, "Accepted"):
+        return Say("say_boot_pending", named)
+    statuses = {one.status for one in charger.connectors}
+    if "Faulted" in {charger.status, plug.status if plug else None} or statuses == {"Faulted"}:
+        error = (plug.error_code if plug else None) or charger.error_code
+        return Say("say_faulted", {**named, "error": error_words(error)})
+    if seen.hold == "hazard":
+        return Say("say_hazard_hold", named)
+    if charger.status == "Unavailable" or statuses == {"Unavailable"}:
+        return Say("say_unavailable", named)
+    usable = [one for one in charger.connectors if one.status in ("Available", "Preparing") and one.session is None]
+    if len(charger.connectors) > 1 and usable:
+        values = {"free": str(len(usable)), "connectors": str(len(charger.connectors))}
+        return Say("say_looks_partly_free", {**named, **values})
+    if statuses == {"Available"}:
+        return Say("say_looks_fine", named)
+    if statuses == {"Preparing"}:
+        return Say("say_looks_fine_plugged", named)
+    if statuses == {"Reserved"}:
+        return Say("say_reserved", named)
+    if statuses & {"Charging", "SuspendedEV", "SuspendedEVSE"}:
+        return Say("say_looks_in_use", named)
+    return Say("say_status_unknown", named)
+
+
+async def damage(ports: Ports, contact: Contact) -> Steps:
+    """Noted for people; one report takes nothing out of service (it could be sabotage). Raises BridgeError."""
+    seen = await look_at(ports, contact)
+    yield saw(seen)
+    yield Say("say_damage_noted", {"charger": seen.charger.label})
+    say = await elsewhere(ports.chargers, seen.charger, seen.site_free)
+    if say is not None:
+        yield say
+    yield End(Outcome.HANDED_OVER, None, "session_not_starting")

@@ -1,0 +1,1 @@
+"""What the action server keeps: cases, what conversations wait for, and what has still to be sent to people."""
