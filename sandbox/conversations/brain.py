@@ -81,6 +81,7 @@ class Mind:
     moved: bool = False
     wavered: bool = False
     late: bool = False
+    asked_person: bool = False
     refused_steps: set[str] = field(default_factory=set)
 
 
@@ -124,6 +125,8 @@ def _moves(goal: Goal, mind: Mind, heard: Sequence[Line], words: Words, labels: 
     if step := next(
         (name for name in ("replug", "seat_plug", "pull", "unlock_car", "unplug", "swipe") if name in asks), None
     ):
+        if mind.steps_done >= goal.steps_it_does and words.says("tells", "person", text):
+            return _person(mind)
         return _step(goal, mind, step)
     if "yes_or_no" in asks:
         return [_yes_or_no(goal, choices)]
@@ -134,8 +137,10 @@ def _moves(goal: Goal, mind: Mind, heard: Sequence[Line], words: Words, labels: 
             return [Choose(match)]
     if words.find("promises", text):
         return [AwaitMore()]
-    if words.says("tells", "person", text):
+    if words.says("tells", "handover", text):
         return [Leave()]
+    if words.says("tells", "person", text):
+        return _person(mind)
     if ("problem" in asks or words.says("tells", "misunderstood", text)) and mind.opened < max(2, len(goal.opens)):
         return opening(goal, mind)
     return [AwaitMore()]
@@ -165,6 +170,14 @@ def _connector(goal: Goal, mind: Mind, choices: Sequence[str]) -> list[Move]:
     # By whole words: "2" is not in "Connector 1, J1772".
     match = next((title for title in choices if set(_words(answer)) <= set(_words(title))), None)
     return [Choose(match, "connector")] if match else [Say(answer, "connector")]
+
+
+def _person(mind: Mind) -> list[Move]:
+    """Takes the offer of a person, once."""
+    if mind.asked_person:
+        return [Leave()]
+    mind.asked_person = True
+    return [Say("person")]
 
 
 def _words(text: str) -> list[str]:

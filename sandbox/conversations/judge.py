@@ -105,7 +105,7 @@ def _reached(end: str, scenario: Scenario, history: History, book: Book) -> bool
     if end == "redirected":
         return any(_sent_on(said, scenario, history) for said in replies) or _charges_elsewhere(scenario, history, book)
     if end == "handed_over":
-        return _told("person", scenario, history)
+        return _told("handover", scenario, history)
     return bool(replies)  # told: the words are checked already; refused: it was answered, and nothing was done
 
 

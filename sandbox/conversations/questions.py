@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sandbox.conversations.history import History, Said
 from sandbox.conversations.scenario import Driver, Scenario
-from sandbox.conversations.words import Words, labels_in
+from sandbox.conversations.words import Words, labels_in, names_unknown_charger
 
 # Questions that have an answer which stays true; "shall I?" and "tell me when" may well come again.
 LASTING = frozenset({"charger", "connector", "location", "card_kind"})
@@ -29,22 +29,21 @@ def asked_twice(scenario: Scenario, history: History) -> list[AskedTwice]:
     for driver in scenario.drivers.values():
         words = Words.of(driver.language)
         answered: set[str] = {"charger"} if driver.hint else set()
-        asked: set[str] = set()
         for said in history.words(driver.name):
             if said.by == "driver":
-                answered |= _answers(said, asked, driver, scenario, words)
-                asked = set()
+                answered |= _answers(said, driver, scenario, words)
+                if names_unknown_charger(said.text, scenario.labels):
+                    answered.discard("charger")  # it speaks of another charger now, one that there is not
                 continue
             if said.own:
                 continue
             for question in words.find("asks", said.text):
                 if question.name in LASTING | STEPS and question.name in answered:
                     found.append(AskedTwice(said.at, question.name, question.sentence))
-                asked.add(question.name)
     return found
 
 
-def _answers(said: Said, asked: set[str], driver: Driver, scenario: Scenario, words: Words) -> set[str]:
+def _answers(said: Said, driver: Driver, scenario: Scenario, words: Words) -> set[str]:
     """What this message of the driver's answers: what its script says, a real charger it names, a choice it takes."""
     given: set[str] = set()
     if said.answers is not None:

@@ -82,6 +82,11 @@ def labels_in(text: str, known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(each for each in named if each is not None))
 
 
+def names_unknown_charger(text: str, known: Iterable[str]) -> bool:
+    """Whether it names something like a charger's label and none that there is."""
+    return bool(_LABEL.search(plain(text))) and not labels_in(text, known)
+
+
 @cache
 def _table(language: str) -> Mapping[str, Mapping[str, Entry]]:
     raw = yaml.safe_load((TABLES / f"{language}.yml").read_text("utf-8"))

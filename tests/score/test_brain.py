@@ -57,6 +57,13 @@ def test_it_drives_to_the_charger_that_it_may_use() -> None:
     assert react("Please try another charger.") == [Leave()]
 
 
+def test_it_takes_the_offer_of_a_person_once() -> None:
+    mind = Mind()
+    assert react("Text me PERSON and someone will take it up.", mind=mind) == [Say("person")]
+    assert react("Text me PERSON and someone will take it up.", mind=mind) == [Leave()]
+    assert react("You can reach a person at +1 613 555 0199.") == [Leave()]
+
+
 def test_it_waits_for_what_was_promised() -> None:
     assert react("I'm watching it and will text you what comes of it.") == [AwaitMore()]
 

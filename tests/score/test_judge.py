@@ -88,7 +88,9 @@ def test_handed_over_is_not_the_front_doors_greeting(tmp_path: Path) -> None:
     case = scenario(tmp_path, expect="{end: handed_over}")
     intro = "I am the automated assistant. A person: call +1 613 555 0199."
     assert verdict(case, waiting().bot(0, intro, own=True).end(9)).end == "wrong"
+    assert verdict(case, waiting().bot(0, "Text me PERSON if it stays in.").end(9)).end == "wrong"
     assert verdict(case, waiting().bot(0, "You can reach a person at +1 613 555 0199.").end(9)).end == "handed_over"
+    assert verdict(case, waiting().bot(0, "I've passed all of this to a person.").end(9)).end == "handed_over"
 
 
 def test_what_a_script_did_not_get_is_wrong(tmp_path: Path) -> None:
@@ -112,6 +114,15 @@ def test_asking_again_after_a_wrong_number_is_not_asking_twice(tmp_path: Path) -
         waiting().driver(0, "at 9999 wont start").bot(1, "I can't find a charger 9999. What number is printed on it?")
     )
     assert verdict(case, story.end(9)).asked_twice == ()
+
+
+def test_a_number_of_no_charger_after_the_right_one_may_be_asked_about(tmp_path: Path) -> None:
+    case = scenario(tmp_path)
+    story = waiting().driver(0, "is 7001 free").bot(1, "Yes.").driver(2, "and 7999?")
+    assert (
+        verdict(case, story.bot(3, "I can't find a charger 7999. What number is printed on it?").end(9)).asked_twice
+        == ()
+    )
 
 
 def test_a_step_that_was_reported_done_is_not_asked_for(tmp_path: Path) -> None:
