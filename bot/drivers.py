@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.store.model import Channel, Conversation
@@ -32,10 +32,14 @@ class Drivers:
         self._guest_tier = guest_tier
 
     def of(self, conversation: Conversation) -> Driver:
-        """A phone number proves who someone is only where the carrier delivered it: on SMS."""
-        if conversation.channel is Channel.SMS and (known := self._by_phone.get(conversation.address)):
-            return known
-        return Driver(f"guest:{conversation.id}", self._guest_tier, "en")
+        """A phone number proves who someone is only where the carrier delivered it: on SMS.
+
+        The language is the one that the driver writes in, where that has shown, else what the operator's list says.
+        """
+        driver = Driver(f"guest:{conversation.id}", self._guest_tier, "en")
+        if conversation.channel is Channel.SMS:
+            driver = self._by_phone.get(conversation.address, driver)
+        return replace(driver, language=conversation.language or driver.language)
 
 
 def load_drivers(path: str, *, guest_starts: bool) -> Drivers:

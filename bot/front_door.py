@@ -8,16 +8,22 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
-from bot.channels import bridge, terminal, twilio, web
+from bot.actions_client import ActionsClient
+from bot.asking import Asking, Limits
+from bot.channels import bridge, desk, terminal, twilio, web
 from bot.channels.twilio_api import TwilioApi
 from bot.drivers import load_drivers
 from bot.feed import Feed
+from bot.forwarding import Forwarding, ForwardLimits
+from bot.hazards import HazardLimits, Hazards
+from bot.hearing import Ears, Hearing
 from bot.inbox import Inbox
 from bot.lanes import Lanes
 from bot.metrics import Metrics
@@ -26,9 +32,10 @@ from bot.rasa_client import RasaClient
 from bot.replies import Replies
 from bot.sayings import Sayings
 from bot.store.base import BotStore
+from bot.store.model import Lane
 from bot.store.mongo import MongoStore
 from bot.store.sqlite import SqliteStore
-from bot.turns import Limits, Turns
+from bot.turns import Turns
 from chargeline import mongo
 from chargeline.clock import Clock, SystemClock, clock_from
 from chargeline.settings import Settings
@@ -51,6 +58,8 @@ class Tuning:
 
     turns: Limits = field(default_factory=Limits)
     sends: SendLimits = field(default_factory=SendLimits)
+    hazards: HazardLimits = field(default_factory=HazardLimits)
+    forwards: ForwardLimits = field(default_factory=ForwardLimits)
 
 
 def store_from(settings: Settings) -> BotStore:
@@ -61,10 +70,11 @@ def store_from(settings: Settings) -> BotStore:
 
 @asynccontextmanager
 async def front_door(
-    settings: Settings, tuning: Tuning | None = None, *, port: int | None = None
+    settings: Settings, tuning: Tuning | None = None, *, port: int | None = None, ears: Ears | None = None
 ) -> AsyncIterator[int]:
     """The running front door; yields its port. Raises CannotListen, DriversFileError, SchemaTooNew."""
     tuning = tuning or Tuning()
+    ears = ears or Ears(is_hazard=lambda _: False, detect=lambda _, before: before)
     clock = clock_from(settings.clock_speed, settings.clock_epoch)
     wall = SystemClock()
     drivers = load_drivers(settings.drivers_file, guest_starts=settings.guest_starts)
@@ -76,21 +86,72 @@ async def front_door(
         rasa = RasaClient(settings.url_of("rasa"), settings.rasa_token, wait_s=tuning.turns.turn_s + 10)
         stack.push_async_callback(rasa.close)
 
+        actions = ActionsClient(settings.url_of("actions"), settings.actions_key)
+        stack.push_async_callback(actions.close)
+
         lanes: dict[str, Lanes] = {}
-        replies = Replies(store, feed, clock.now, lambda: lanes["outbox"].wake() if "outbox" in lanes else None)
-        turns = Turns(
+
+        def wake(lane: str) -> None:
+            if lane in lanes:
+                lanes[lane].wake()
+
+        sayings = Sayings(settings.operator_name, settings.operator_phone, settings.emergency_number)
+        replies = Replies(store, feed, metrics, clock.now, lambda: wake("outbox"))
+        hearing = Hearing(store, drivers, ears)
+        asking = Asking(
             store=store,
             rasa=rasa,
             replies=replies,
+            sayings=sayings,
+            metrics=metrics,
+            wall=wall,
+            limits=tuning.turns,
+        )
+        turns = Turns(
+            store=store,
+            asking=asking,
+            hearing=hearing,
+            replies=replies,
             drivers=drivers,
-            sayings=Sayings(settings.operator_name, settings.operator_phone),
+            sayings=sayings,
             feed=feed,
             metrics=metrics,
             clock=clock,
             wall=wall,
             limits=tuning.turns,
+            wake=wake,
         )
-        lanes["inbox"] = Lanes("inbox", store.waiting, turns.work_through, parallel=_LANES)
+        hazards = Hazards(
+            store=store,
+            actions=actions,
+            hearing=hearing,
+            replies=replies,
+            drivers=drivers,
+            sayings=sayings,
+            feed=feed,
+            metrics=metrics,
+            clock=clock,
+            wall=wall,
+            limits=tuning.hazards,
+            wake=wake,
+        )
+        forwarding = Forwarding(
+            store=store,
+            actions=actions,
+            feed=feed,
+            metrics=metrics,
+            clock=clock,
+            wall=wall,
+            limits=tuning.forwards,
+            wake=wake,
+        )
+        workers = {
+            Lane.TALK: turns.work_through,
+            Lane.HAZARD: hazards.work_through,
+            Lane.DESK: forwarding.work_through,
+        }
+        for lane, work in workers.items():
+            lanes[lane] = Lanes(lane, partial(store.waiting, lane=lane), work, parallel=_LANES)
         if settings.twilio_account_sid:
             carrier = TwilioApi(
                 settings.twilio_api_url,
@@ -101,9 +162,10 @@ async def front_door(
             stack.push_async_callback(carrier.close)
             outbox = Outbox(store=store, carrier=carrier, metrics=metrics, wall=wall, limits=tuning.sends)
             lanes["outbox"] = Lanes("outbox", store.undelivered, outbox.work_through, parallel=_LANES)
-        inbox = Inbox(store=store, feed=feed, metrics=metrics, clock=clock, new_item=lanes["inbox"].wake)
+        inbox = Inbox(store=store, feed=feed, metrics=metrics, clock=clock, is_hazard=ears.is_hazard, new_item=wake)
 
         app = _app(settings, store, inbox, feed, metrics, rasa, clock)
+        app.blueprint(desk.blueprint(settings.operator_key, store, replies, drivers, feed))
         listener = _listener(settings.host, settings.bot_port if port is None else port)
         await stack.enter_async_context(_serving(app, listener, feed))
         running = [asyncio.create_task(lane.run(), name=name) for name, lane in lanes.items()]

@@ -13,10 +13,11 @@ import structlog
 from bot.choices import open_choices
 from bot.consent import keyword, sms_kind
 from bot.feed import Feed
+from bot.hearing import IsHazard
 from bot.metrics import Metrics
 from bot.replies import RECENT
 from bot.store.base import BotStore
-from bot.store.model import Channel, Consent, Conversation, Item, Kind, NewItem
+from bot.store.model import Channel, Consent, Conversation, Item, Kind, Lane, NewItem
 from bot.words import clean
 from chargeline.clock import Clock
 from chargeline.ids import new_id
@@ -37,12 +38,20 @@ class Hint:
 
 class Inbox:
     def __init__(
-        self, *, store: BotStore, feed: Feed, metrics: Metrics, clock: Clock, new_item: Callable[[], None]
+        self,
+        *,
+        store: BotStore,
+        feed: Feed,
+        metrics: Metrics,
+        clock: Clock,
+        is_hazard: IsHazard,
+        new_item: Callable[[Lane], None],
     ) -> None:
         self._store = store
         self._feed = feed
         self._metrics = metrics
         self._clock = clock
+        self._is_hazard = is_hazard
         self._new_item = new_item
 
     async def conversation(self, channel: Channel, address: str) -> Conversation:
@@ -70,7 +79,9 @@ class Inbox:
         else:
             kind = Kind.MEDIA if media else Kind.EMPTY
         shown = words or _NO_WORDS[kind]
-        return await self._accept(conversation, source, kind, words, shown, client_id, hint)
+        return await self._accept(
+            conversation, source, kind, words, shown, client_id, hint, self._lane(conversation, kind)
+        )
 
     async def choice(
         self, conversation: Conversation, source: str, token: str, *, client_id: str | None, hint: Hint | None = None
@@ -100,9 +111,18 @@ class Inbox:
         """Tokens of the choices that stand now."""
         return [token for token, _ in open_choices(await self._store.latest_entries(conversation_id, RECENT))]
 
+    def _lane(self, conversation: Conversation, kind: Kind) -> Lane:
+        if kind is Kind.HAZARD:
+            return Lane.HAZARD
+        until = conversation.hazard_until
+        asked = until is not None and self._clock.now() < until
+        return Lane.HAZARD if asked and kind is Kind.TEXT else Lane.TALK
+
     async def _kind(self, conversation: Conversation, source: str, words: str) -> Kind:
-        if conversation.channel is not Channel.SMS:
-            return Kind.TEXT
+        kind = await self._keyword(conversation, source, words) if conversation.channel is Channel.SMS else Kind.TEXT
+        return Kind.HAZARD if kind is Kind.TEXT and self._is_hazard(words) else kind
+
+    async def _keyword(self, conversation: Conversation, source: str, words: str) -> Kind:
         out = await self._store.opted_out(conversation.channel, conversation.address)
         kind = sms_kind(words, out)
         # A second STOP gets no second confirmation: it is stored as words, and words of an opted-out number go nowhere.
@@ -130,6 +150,7 @@ class Inbox:
         shown: str | None,
         client_id: str | None,
         hint: Hint | None,
+        lane: Lane = Lane.TALK,
     ) -> tuple[Item, bool]:
         if hint is not None and (hint.charger, hint.connector) != (
             conversation.charger_hint,
@@ -146,13 +167,14 @@ class Inbox:
             received_at=now,
             shown=shown,
             client_id=client_id,
+            lane=lane,
         )
         item, created = await self._store.accept(new)
         if created:
             self._metrics.received.labels(conversation.channel.value, kind.value).inc()
             log.info("accepted", conversation=conversation.id, message=item.id, kind=kind.value)
             self._feed.changed(conversation.id)
-            self._new_item()
+            self._new_item(lane)
         else:
             self._metrics.duplicates.labels(conversation.channel.value).inc()
             log.info("duplicate_dropped", conversation=conversation.id, message=item.id)

@@ -23,6 +23,16 @@ class Metrics:
             buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60, 120),
             registry=self.registry,
         )
+        self.hazards = self._counter("hazards", "Reports of danger by what became of them.", "outcome")
+        self.handovers = Counter(
+            "chargeline_bot_handovers", "Conversations handed to a person.", registry=self.registry
+        )
+        self.hazard_advice_seconds = Histogram(
+            "chargeline_bot_hazard_advice_seconds",
+            "From the acceptance of words that mean danger to the stored advice.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
+            registry=self.registry,
+        )
         self.waiting_items = Gauge("chargeline_bot_waiting_items", "Inbox items not done.", registry=self.registry)
         self.waiting_deliveries = Gauge(
             "chargeline_bot_waiting_deliveries", "Deliveries not final.", registry=self.registry

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from bot.choices import open_choices
 from bot.feed import Feed
+from bot.metrics import Metrics
 from bot.rasa_client import Reply
 from bot.render import sms
 from bot.store.base import BotStore
-from bot.store.model import BOT, Channel, Conversation, Delivery, Item, NewEntry, Option, Sending
+from bot.store.model import BOT, PERSON, Channel, Conversation, Delivery, Entry, Item, Kind, NewEntry, Option, Sending
+
+log = structlog.get_logger(__name__)
 
 RECENT = 30  # entries looked through for open choices; a turn has far fewer
 
 
+_HAZARD_QUESTION_S = 15 * 60.0  # how long a question about a hazard stays open
+_CASE = re.compile(r"[A-Za-z0-9_\-]{1,80}")
+
+
 class Replies:
     def __init__(
-        self, store: BotStore, feed: Feed, now: Callable[[], datetime], new_delivery: Callable[[], None]
+        self,
+        store: BotStore,
+        feed: Feed,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        new_delivery: Callable[[], None],
     ) -> None:
         self._store = store
         self._feed = feed
+        self._metrics = metrics
         self._now = now
         self._new_delivery = new_delivery
 
@@ -29,61 +46,99 @@ class Replies:
         self, item: Item, conversation: Conversation, suffix: str, text: str, *, exempt: bool = False
     ) -> None:
         """A sentence of the front door's own. `exempt`: it goes out although the driver opted out."""
-        await self._store_entry(item, conversation, suffix, text, (), None, own=True, exempt=exempt, language="en")
+        entry = self._of_turn(item, suffix, text)
+        await self._put(conversation, replace(entry, own=True), exempt=exempt)
 
     async def pass_on(self, item: Item, conversation: Conversation, number: int, reply: Reply, language: str) -> bool:
-        """Reply `number` of Rasa's turn. False where there was nothing in it to show."""
+        """Reply `number` of a turn of Rasa's or of the action server's. False where there was nothing in it to show."""
         text = "\n".join(str(reply[key]).strip() for key in ("text", "image", "attachment") if reply.get(key))
         options = _options(reply.get("buttons"))
         custom = reply["custom"] if isinstance(reply.get("custom"), dict) else None
         if not text and not options and (custom is None or custom.get("silent") is True):
             return False
-        await self._store_entry(item, conversation, str(number), text, options, custom, language=language)
+        entry = replace(self._of_turn(item, str(number), text), options=options, custom=custom)
+        if custom is not None:
+            await self._obey(entry, custom)
+        first_number = 1
+        if conversation.channel is Channel.SMS and options:
+            options = tuple(Option(sms.title(option, language), option.payload) for option in options)
+            entry = replace(entry, options=options)
+            first_number += await self._offered_before(item)
+        await self._put(conversation, entry, first_number=first_number, language=language)
         return True
 
-    async def _store_entry(
-        self,
-        item: Item,
-        conversation: Conversation,
-        suffix: str,
-        text: str,
-        options: tuple[Option, ...],
-        custom: dict[str, Any] | None,
-        *,
-        language: str,
-        own: bool = False,
-        exempt: bool = False,
-    ) -> None:
-        delivery = None
-        if conversation.channel is Channel.SMS:
-            options = tuple(Option(sms.title(option, language), option.payload) for option in options)
-            if text or options:
-                offered = await self._offered_before(item) if options else 0
-                # Decided now and again when it is sent: what was said while opted out must not go out after a START.
-                silent = not exempt and await self._store.opted_out(conversation.channel, conversation.address)
-                delivery = Delivery(
-                    body=sms.body(text, options, offered + 1, language),
-                    state=Sending.SUPPRESSED if silent else Sending.QUEUED,
-                    exempt=exempt,
-                )
-        await self._store.add_entry(
-            NewEntry(
-                id=f"{item.id}:{suffix}",
-                conversation=conversation.id,
-                author=BOT,
-                turn=item.id,
-                turn_kind=item.kind,
-                text=text,
-                created_at=self._now(),
-                options=options,
-                custom=custom,
-                own=own,
-                delivery=delivery,
-            )
+    async def person_says(
+        self, conversation: Conversation, client_id: str, agent: str, text: str
+    ) -> tuple[Entry, bool]:
+        """Words of a person of the operator's; False and the stored ones where the client id came before."""
+        entry_id = f"{conversation.id}:person:{client_id}"
+        known = await self._store.entry(entry_id)
+        if known is not None:
+            return known, False
+        entry = NewEntry(
+            id=entry_id,
+            conversation=conversation.id,
+            author=PERSON,
+            turn=entry_id,
+            turn_kind=Kind.PERSON,
+            text=text,
+            created_at=self._now(),
+            custom={"agent": agent},
+            client_id=client_id,
         )
+        return await self._put(conversation, entry), True
+
+    def _of_turn(self, item: Item, suffix: str, text: str) -> NewEntry:
+        return NewEntry(
+            id=f"{item.id}:{suffix}",
+            conversation=item.conversation,
+            author=BOT,
+            turn=item.id,
+            turn_kind=item.kind,
+            text=text,
+            created_at=self._now(),
+        )
+
+    async def _put(
+        self,
+        conversation: Conversation,
+        entry: NewEntry,
+        *,
+        first_number: int = 1,
+        language: str = "en",
+        exempt: bool = False,
+    ) -> Entry:
+        if conversation.channel is Channel.SMS and (entry.text or entry.options):
+            # Decided now and again when it is sent: what was said while opted out must not go out after a START.
+            silent = not exempt and await self._store.opted_out(conversation.channel, conversation.address)
+            delivery = Delivery(
+                body=sms.body(entry.text, entry.options, first_number, language),
+                state=Sending.SUPPRESSED if silent else Sending.QUEUED,
+                exempt=exempt,
+            )
+            entry = replace(entry, delivery=delivery)
+        stored = await self._store.add_entry(entry)
         self._feed.changed(conversation.id)
-        if delivery is not None:
+        if stored.delivery is not None:
             self._new_delivery()
+        return stored
+
+    async def _obey(self, entry: NewEntry, custom: dict[str, Any]) -> None:
+        """What a reply asks of the front door itself, once: a stored one was obeyed, and a person may have released since."""
+        handoff, hazard = custom.get("handoff"), custom.get("hazard")
+        if not (isinstance(handoff, dict) or isinstance(hazard, dict)) or await self._store.entry(entry.id) is not None:
+            return
+        if isinstance(handoff, dict):
+            case = handoff.get("case")
+            if isinstance(case, str) and _CASE.fullmatch(case):
+                await self._store.set_case(entry.conversation, case)
+                self._metrics.handovers.inc()
+                log.info("handed_over", conversation=entry.conversation, message=entry.turn, case=case)
+            else:
+                log.error("handoff_without_case", conversation=entry.conversation, message=entry.turn)
+        if isinstance(hazard, dict) and hazard.get("awaiting"):
+            until = self._now() + timedelta(seconds=_HAZARD_QUESTION_S)
+            await self._store.set_hazard_until(entry.conversation, until)
 
     async def _offered_before(self, item: Item) -> int:
         """How many choices earlier replies of this turn offered; numbers go on from there."""

@@ -1,40 +1,60 @@
-"""Chooses the front door's own sentences by what the operator has set (name, phone); the words are in bot/texts."""
+"""Chooses the front door's own sentences by language and by what the operator has set (name, phone); the words are in bot/texts."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.store.model import Channel, Kind
-from bot.texts import DEFAULT_LANGUAGE, text
+from bot.texts import text
 
 
+@dataclass(frozen=True, slots=True)
 class Sayings:
-    def __init__(self, operator_name: str, operator_phone: str, language: str = DEFAULT_LANGUAGE) -> None:
-        self._operator = operator_name
-        self._phone = operator_phone
-        self._language = language
+    """Every sentence takes the language to say it in; one without texts gets English."""
 
-    def _say(self, key: str) -> str:
-        if key.endswith("_"):  # comes in two forms, with and without a number to call
-            key += "with_phone" if self._phone else "without_phone"
-        return text(self._language, key, operator=self._operator, phone=self._phone, person=self._person())
+    operator_name: str
+    operator_phone: str
+    emergency_number: str
 
-    def _person(self) -> str:
-        key = "person_with_phone" if self._phone else "person_without_phone"
-        return text(self._language, key, phone=self._phone)
+    def _say(self, key: str, language: str) -> str:
+        return text(
+            language,
+            self._form(key),
+            operator=self.operator_name,
+            phone=self.operator_phone,
+            emergency=self.emergency_number,
+            person=text(language, self._form("person_"), phone=self.operator_phone),
+        )
 
-    def intro(self, channel: Channel) -> str:
-        return self._say("intro_sms" if channel is Channel.SMS else "intro_chat")
+    def _form(self, key: str) -> str:
+        """Keys that end in `_` come in two forms, with and without a number to call."""
+        if not key.endswith("_"):
+            return key
+        return key + ("with_phone" if self.operator_phone else "without_phone")
 
-    def help(self) -> str:
-        return self._say("help_sms")
+    def intro(self, channel: Channel, language: str) -> str:
+        return self._say("intro_sms" if channel is Channel.SMS else "intro_chat", language)
 
-    def opted_out(self) -> str:
-        return self._say("opted_out_")
+    def help(self, language: str) -> str:
+        return self._say("help_sms", language)
 
-    def opted_in(self) -> str:
-        return self._say("opted_in")
+    def opted_out(self, language: str) -> str:
+        return self._say("opted_out_", language)
 
-    def unreadable(self, kind: Kind) -> str:
-        return self._say("media_only" if kind is Kind.MEDIA else "empty")
+    def opted_in(self, language: str) -> str:
+        return self._say("opted_in", language)
 
-    def failed(self) -> str:
-        return self._say("failed_")
+    def unreadable(self, kind: Kind, language: str) -> str:
+        return self._say("media_only" if kind is Kind.MEDIA else "empty", language)
+
+    def failed(self, language: str) -> str:
+        return self._say("failed_", language)
+
+    def wait(self, language: str) -> str:
+        return self._say("wait", language)
+
+    def hazard_advice(self, language: str) -> str:
+        return self._say("hazard_advice", language)
+
+    def hazard_unreached(self, language: str) -> str:
+        return self._say("hazard_unreached_", language)

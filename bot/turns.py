@@ -1,63 +1,25 @@
-"""Brings one inbox item to its end: what the front door answers itself, what Rasa answers, and what is said when neither works.
-
-Exactly once over crashes: replies have the ids `<item>:<n>`, so one that is stored is never stored again; a message that
-Rasa may know already is looked up in the tracker before it is sent once more. See docs/contracts.md, "Exactly once".
-"""
+"""Brings one inbox item of the dialogue to its end: what the front door answers itself, what a person gets, what Rasa answers."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from bot.backoff import delay_s
-from bot.choices import meant_by_text, open_choices
+from bot.asking import Asking, Limits
 from bot.drivers import Driver, Drivers
 from bot.feed import Feed
+from bot.hearing import Hearing
 from bot.metrics import Metrics
-from bot.rasa_client import RasaClient, RasaDown, RasaError, RasaLost, RasaRefused, Reply
 from bot.replies import RECENT, Replies
 from bot.sayings import Sayings
 from bot.store.base import BotStore
-from bot.store.model import Conversation, Item, Kind
+from bot.store.model import BOT, Conversation, Item, Kind, Lane
 from chargeline.clock import Clock
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds of real time, because Rasa computes in real time; tests shorten them."""
-
-    turn_s: float = 120.0  # a turn that has not ended by then is given up
-    silence_s: float = 20.0  # without a line for so long, the tracker is asked whether the turn is over
-    # How long a turn holds Rasa's lock at least (TICKET_LOCK_LIFETIME, 60 s by default). Later a "not in the tracker"
-    # may come from beside a turn that is still running, until that turn must have ended.
-    lock_s: float = 55.0
-    settled_s: float = 150.0
-    failures: int = 5  # observed failures of one message after which the driver is told
-    retry_first_s: float = 0.5
-    retry_most_s: float = 10.0
-    parallel: int = 16  # turns at Rasa at one time
-
-
-class TurnBroken(RasaError):
-    """Rasa gave the turn up without a word: the stream stays open, the lock is free, the tracker knows nothing."""
-
-    kind = "broken"
-
-
-@dataclass(slots=True)
-class _Heard:
-    """What came back in one turn so far."""
-
-    lines: int = 0
-    shown: int = 0
-    silent: bool = False
 
 
 class Turns:
@@ -65,7 +27,8 @@ class Turns:
         self,
         *,
         store: BotStore,
-        rasa: RasaClient,
+        asking: Asking,
+        hearing: Hearing,
         replies: Replies,
         drivers: Drivers,
         sayings: Sayings,
@@ -74,10 +37,12 @@ class Turns:
         clock: Clock,
         wall: Clock,
         limits: Limits,
+        wake: Callable[[Lane], None],
     ) -> None:
-        """`clock` dates what is stored; `wall` is real time, for waiting and for Rasa's own time-outs."""
+        """`clock` dates what is stored; `wall` is real time, in which a driver waits."""
         self._store = store
-        self._rasa = rasa
+        self._asking = asking
+        self._hearing = hearing
         self._replies = replies
         self._drivers = drivers
         self._sayings = sayings
@@ -86,208 +51,69 @@ class Turns:
         self._clock = clock
         self._wall = wall
         self._limits = limits
-        self._at_rasa = asyncio.Semaphore(limits.parallel)
+        self._wake = wake
 
     async def work_through(self, conversation_id: str) -> None:
-        """All waiting items of the conversation, in their order."""
-        conversation = await self._store.conversation(conversation_id)
-        assert conversation is not None, conversation_id
+        """All waiting items of the conversation's dialogue, in their order."""
         while (item := await self._store.next_item(conversation_id)) is not None:
+            # Hints, language and case belong to the conversation and may have changed since the last item: read anew.
+            conversation = await self._store.conversation(conversation_id)
+            assert conversation is not None, conversation_id
             self._feed.changed(conversation_id)
-            outcome = await self._answer(item, conversation)
+            outcome = await self._answer(item, await self._hearing.listen(item, conversation))
+            if outcome is None:
+                continue  # in another lane now
             await self._store.finish(item.id, outcome)
             self._feed.changed(conversation_id)
             self._metrics.turns.labels(outcome).inc()
             seconds = max(0.0, (self._clock.now() - item.received_at).total_seconds())
             self._metrics.turn_seconds.observe(seconds)
             log.info("turn_done", conversation=conversation_id, message=item.id, kind=item.kind, outcome=outcome)
-            # Hints belong to the conversation and may have come with a message that waited: read them anew.
-            conversation = await self._store.conversation(conversation_id) or conversation
 
-    async def _answer(self, item: Item, conversation: Conversation) -> str:
-        say = self._sayings
+    async def _answer(self, item: Item, conversation: Conversation) -> str | None:
+        say, driver = self._sayings, self._drivers.of(conversation)
+        language = driver.language
         match item.kind:
             case Kind.STOP:
-                await self._replies.say(item, conversation, "stop", say.opted_out(), exempt=True)
+                await self._replies.say(item, conversation, "stop", say.opted_out(language), exempt=True)
                 return "opted_out"
             case Kind.RESUME:
-                await self._replies.say(item, conversation, "resume", say.opted_in())
+                await self._replies.say(item, conversation, "resume", say.opted_in(language))
                 return "opted_in"
         if item.kind is not Kind.EVENT and await self._store.opted_out(conversation.channel, conversation.address):
             return "suppressed"  # nothing may go out, so nothing may be done in the driver's name either
         if item.kind is Kind.HELP:
-            await self._replies.say(item, conversation, "help", say.help())
+            await self._replies.say(item, conversation, "help", say.help(language))
             return "helped"
+        # What Rasa was asked already it must finish: that very turn may be the one that hands over.
+        if conversation.case is not None and item.kind is not Kind.EVENT and item.asked_at is None:
+            await self._store.move(item.id, Lane.DESK)
+            self._wake(Lane.DESK)
+            return None
         if item.first:
-            await self._replies.say(item, conversation, "intro", say.intro(conversation.channel))
+            await self._replies.say(item, conversation, "intro", say.intro(conversation.channel, language))
         if item.kind in {Kind.MEDIA, Kind.EMPTY}:
-            await self._replies.say(item, conversation, item.kind.value, say.unreadable(item.kind))
+            await self._replies.say(item, conversation, item.kind.value, say.unreadable(item.kind, language))
             return item.kind.value
-        return await self._ask_rasa(item, conversation)
+        async with self._patience(item, conversation, driver):
+            return await self._asking.ask(item, conversation, driver)
 
-    async def _ask_rasa(self, item: Item, conversation: Conversation) -> str:
-        driver = self._drivers.of(conversation)
-        attempt = 0
-        failures = item.failures
-        doubtful = item.asked_at is not None
-        asked_at = item.asked_at.timestamp() if item.asked_at is not None else 0.0
-        seen_gone = False  # Rasa was seen not running since it was asked: no turn of ours can still be running in it
-        message = item.asked_text if item.asked_text is not None else await self._message(item)
-        while True:
-            attempt += 1
-            try:
-                if doubtful:
-                    said = await self._rasa.replies_in_tracker(conversation.id, item.id, self._unix())
-                    if said is not None:
-                        return await self._take(item, conversation, driver, said)
-                    age = self._unix() - asked_at
-                    if not seen_gone and self._limits.lock_s <= age < self._limits.settled_s:
-                        await self._wall.sleep(self._limits.retry_most_s)
-                        continue
-                    log.info("turn_not_in_tracker", conversation=conversation.id, message=item.id)
-                    doubtful = False
-                asked_at = self._unix()
-                await self._store.mark_asked(item.id, message, self._wall.now())
-                return await self._converse(item, conversation, driver, message)
-            except TimeoutError:
-                log.error("turn_timed_out", conversation=conversation.id, message=item.id, after_s=self._limits.turn_s)
-                self._metrics.rasa_errors.labels("timeout").inc()
-                return await self._fail(item, conversation)
-            except RasaDown as error:
-                self._note(item, error)
-                seen_gone = True
-            except (RasaLost, RasaRefused, TurnBroken) as error:
-                self._note(item, error)
-                failures = await self._store.add_failure(item.id)
-                doubtful = doubtful or not isinstance(error, TurnBroken)
-                if failures >= self._limits.failures:
-                    log.error("turn_given_up", conversation=conversation.id, message=item.id, failures=failures)
-                    return await self._fail(item, conversation)
-            pause = delay_s(attempt, self._limits.retry_first_s, self._limits.retry_most_s, random.random())
-            await self._wall.sleep(pause)
-
-    def _note(self, item: Item, error: RasaError) -> None:
-        self._metrics.rasa_errors.labels(error.kind).inc()
-        log.warning(
-            "rasa_call_failed", kind=error.kind, message=item.id, conversation=item.conversation, why=str(error)
-        )
-
-    def _unix(self) -> float:
-        return self._wall.now().timestamp()
-
-    async def _message(self, item: Item) -> str:
-        """What Rasa is sent: an event's message as it is, a choice's payload, else the driver's words."""
-        if item.kind is Kind.EVENT:
-            return item.text
-        choices = open_choices(await self._store.latest_entries(item.conversation, RECENT))
-        if item.kind is Kind.CHOICE:
-            for token, option in choices:
-                if token == item.text:
-                    return option.payload
-            # The question has passed; its payload could now confirm something else, so the choice becomes words.
-            return item.shown or ""
-        meant = meant_by_text(item.text, choices)
-        return meant.payload if meant is not None else item.text
-
-    async def _converse(self, item: Item, conversation: Conversation, driver: Driver, message: str) -> str:
-        """One attempt. Raises RasaError, and TimeoutError where the turn did not end in time."""
-        metadata = self._metadata(item, conversation, driver)
-        heard = _Heard()
-        async with self._at_rasa, asyncio.timeout(self._limits.turn_s):
-            listening = asyncio.create_task(self._listen(item, conversation, driver, message, metadata, heard))
-            try:
-                found = await self._until_over(listening, item, heard)
-            finally:
-                listening.cancel()
-                with suppress(asyncio.CancelledError, RasaError):
-                    await listening
-        if found is not None:
-            return await self._take(item, conversation, driver, found)
-        if heard.shown or heard.silent:
-            return "answered"
-        # An empty stream is also what a Rasa answers that was not ready for the message.
-        said = await self._rasa.replies_in_tracker(conversation.id, item.id, self._unix())
-        if said is None:
-            raise TurnBroken("an empty stream, and the tracker does not know the message")
-        return await self._take(item, conversation, driver, said)
-
-    async def _until_over(self, listening: asyncio.Task[None], item: Item, heard: _Heard) -> list[Reply] | None:
-        """Waits for the stream's end; where it falls silent, asks the tracker and returns the turn's replies from there."""
-        started = self._wall.monotonic()
-        checking: asyncio.Task[list[Reply] | None] | None = None
-        lines = -1
+    @asynccontextmanager
+    async def _patience(self, item: Item, conversation: Conversation, driver: Driver) -> AsyncIterator[None]:
+        """While the turn goes on: a driver who has heard nothing of it for a while is told so, once."""
+        if item.kind is Kind.EVENT:  # nobody is waiting for it
+            yield
+            return
+        waiting = asyncio.create_task(self._say_wait(item, conversation, driver))
         try:
-            while True:
-                waiting: set[asyncio.Task[Any]] = {listening} if checking is None else {listening, checking}
-                done, _ = await asyncio.wait(
-                    waiting, timeout=self._limits.silence_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                if listening in done:
-                    listening.result()
-                    return None
-                if checking is not None and checking in done:
-                    found = checking.result()
-                    if found is not None:
-                        return found
-                    if self._wall.monotonic() - started < self._limits.lock_s:
-                        raise TurnBroken("the stream is silent, and the tracker does not know the message")
-                    checking = None
-                elif checking is None and heard.lines == lines:
-                    checking = asyncio.create_task(
-                        self._rasa.replies_in_tracker(item.conversation, item.id, self._unix())
-                    )
-                lines = heard.lines
+            yield
         finally:
-            if checking is not None:
-                checking.cancel()
-                with suppress(asyncio.CancelledError, RasaError):
-                    await checking
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
 
-    async def _listen(
-        self,
-        item: Item,
-        conversation: Conversation,
-        driver: Driver,
-        message: str,
-        metadata: dict[str, Any],
-        heard: _Heard,
-    ) -> None:
-        async for reply in self._rasa.replies(conversation.id, message, metadata):
-            await self._take_one(item, conversation, driver, reply, heard)
-
-    async def _take_one(
-        self, item: Item, conversation: Conversation, driver: Driver, reply: Reply, heard: _Heard
-    ) -> None:
-        number, heard.lines = heard.lines, heard.lines + 1
-        if await self._replies.pass_on(item, conversation, number, reply, driver.language):
-            heard.shown += 1
-        custom = reply.get("custom")
-        if isinstance(custom, dict) and custom.get("silent") is True:
-            heard.silent = True
-
-    async def _take(self, item: Item, conversation: Conversation, driver: Driver, said: list[Reply]) -> str:
-        """The replies of a turn that is known to have ended; those stored already stay as they are."""
-        heard = _Heard()
-        for reply in said:
-            await self._take_one(item, conversation, driver, reply, heard)
-        if heard.shown or heard.silent:
-            return "answered"
-        log.error("turn_without_reply", conversation=conversation.id, message=item.id)
-        return await self._fail(item, conversation)
-
-    async def _fail(self, item: Item, conversation: Conversation) -> str:
-        await self._replies.say(item, conversation, "failed", self._sayings.failed())
-        return "failed"
-
-    def _metadata(self, item: Item, conversation: Conversation, driver: Driver) -> dict[str, Any]:
-        return {
-            "message_id": item.id,
-            "channel": conversation.channel.value,
-            "language": driver.language,
-            "driver": driver.id,
-            "tier": driver.tier,
-            "charger_hint": conversation.charger_hint,
-            "connector_hint": conversation.connector_hint,
-            "location": None,
-            "first_contact": item.first,
-        }
+    async def _say_wait(self, item: Item, conversation: Conversation, driver: Driver) -> None:
+        await self._wall.sleep(self._limits.patience_s)
+        recent = await self._store.latest_entries(conversation.id, RECENT)
+        if not any(entry.turn == item.id and entry.author == BOT and not entry.own for entry in recent):
+            await self._replies.say(item, conversation, "wait", self._sayings.wait(driver.language))

@@ -39,13 +39,19 @@ def read(body: dict[str, Any]) -> Posted:
     if choice is not None and (not isinstance(choice, str) or not _TOKEN.fullmatch(choice)):
         raise Problem(400, "bad-field", "choice: a token of an offered choice is expected.")
     if text is not None:
-        if not isinstance(text, str) or not text.strip():
-            raise Problem(400, "bad-field", "text: a message is expected.")
-        if len(text) > MAX_TEXT:
-            raise Problem(413, "too-large", f"text: at most {MAX_TEXT} characters.")
-        if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise Problem(400, "bad-field", "text: not valid Unicode.")
+        text = text_of(text)
     return Posted(client_id, text, choice, hint_from(body.get("charger"), body.get("connector")))
+
+
+def text_of(text: object) -> str:
+    """A posted message's words. Raises a 400 or 413 Problem."""
+    if not isinstance(text, str) or not text.strip():
+        raise Problem(400, "bad-field", "text: a message is expected.")
+    if len(text) > MAX_TEXT:
+        raise Problem(413, "too-large", f"text: at most {MAX_TEXT} characters.")
+    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise Problem(400, "bad-field", "text: not valid Unicode.")
+    return text
 
 
 def hint_from(charger: object, connector: object) -> Hint | None:

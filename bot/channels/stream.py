@@ -50,15 +50,17 @@ async def send_events(request: Request, conversation_id: str, store: BotStore, f
         told: dict[str, Any] | None = None
         while not feed.closed:
             changed.clear()
+            # Read before the lines, so that it never names a choice whose line has not been sent; if it is behind
+            # them, what put them there has set `changed` and the next round tells.
+            state: dict[str, Any] = {
+                "working": await store.waiting_in(conversation_id) > 0,
+                "choices": await inbox.offers(conversation_id),
+            }
             while page := await store.entries(conversation_id, after, _PAGE):
                 for entry in page:
                     await response.send(event("entry", entry_json(entry), entry.seq))
                     after = entry.seq
-            state = {
-                "working": await store.waiting_in(conversation_id) > 0,
-                "choices": await inbox.offers(conversation_id),
-                "seq": after,
-            }
+            state["seq"] = after
             if state != told:
                 await response.send(event("state", state))
                 told = state

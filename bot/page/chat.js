@@ -30,12 +30,12 @@ function newId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function addLine(author, text, note) {
+function addLine(author, text, note, agent) {
   const item = document.createElement("li");
   item.className = author;
   const who = document.createElement("span");
-  who.className = "visually-hidden";
-  who.textContent = author === "bot" ? "Assistant: " : "You: ";
+  who.className = author === "person" ? "agent" : "visually-hidden"; // that a person writes now is for everyone to see
+  who.textContent = author === "bot" ? "Assistant: " : author === "person" ? `${agent || "Our team"}: ` : "You: ";
   const said = document.createElement("p");
   said.append(who, text);
   item.append(said);
@@ -72,7 +72,7 @@ function showEntry(entry) {
   for (const choice of entry.choices || []) offered.set(choice.token, choice.title);
   if (!entry.text) return;
   const note = entry.author === "driver" ? `Delivered ${timeOf(entry.at)}` : timeOf(entry.at);
-  lines.set(entry.id, addLine(entry.author, entry.text, note));
+  lines.set(entry.id, addLine(entry.author, entry.text, note, entry.agent));
 }
 
 function showChoices(tokens) {

@@ -10,8 +10,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def lines(author: str, text: str, titles: Sequence[str], first_number: int = 1, width: int = 88) -> list[str]:
-    """The lines to print. What the bot says begins with `bot`, what the driver said with `you`."""
-    label = "bot  " if author == "bot" else "you  "
+    """The lines to print. What the bot says begins with `bot`, what a person of the operator's says with `desk`."""
+    label = {"bot": "bot  ", "person": "desk "}.get(author, "you  ")
     indent = " " * len(label)
     shown: list[str] = []
     for paragraph in _CONTROL.sub("", text).split("\n"):

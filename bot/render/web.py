@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.choices import token
-from bot.store.model import BOT, Entry
+from bot.store.model import BOT, PERSON, Entry
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
@@ -24,6 +24,13 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         shown["own"] = entry.own
         if entry.custom is not None:
             shown["custom"] = entry.custom
+    elif entry.author == PERSON:
+        shown["agent"] = agent_of(entry)
     elif entry.client_id is not None:
         shown["client_id"] = entry.client_id
     return shown
+
+
+def agent_of(entry: Entry) -> str:
+    """Who of the operator's people wrote a line of theirs."""
+    return str((entry.custom or {}).get("agent", ""))

@@ -16,31 +16,49 @@ import httpx
 import orjson
 from twilio.request_validator import RequestValidator
 
+from bot.asking import Limits
 from bot.channels.bridge import sign
+from bot.forwarding import ForwardLimits
 from bot.front_door import Tuning
+from bot.hazards import HazardLimits
+from bot.hearing import Ears
 from bot.outbox import SendLimits
-from bot.turns import Limits
 
 TWILIO_TOKEN = "twilio-token"
 BRIDGE_SECRET = "bridge-secret"
 PUBLIC_URL = "https://help.example.org"
 ADA = "+16135550101"
 
+
+def _scripted_language(text: str, before: str) -> str:
+    return "es" if "humo" in text or "hola" in text else before
+
+
+# What these tests take for danger and for Spanish; the real ears have tests of their own.
+EARS = Ears(is_hazard=lambda text: "smoke" in text or "humo" in text, detect=_scripted_language)
+
 FAST = Tuning(
     turns=Limits(turn_s=3.0, silence_s=0.3, retry_first_s=0.02, retry_most_s=0.1, failures=3),
     sends=SendLimits(retry_first_s=0.02, retry_most_s=0.1, looks_s=(0.05, 0.1), look_attempts=3),
+    hazards=HazardLimits(tell_s=0.3, give_up_s=3.0, retry_first_s=0.02, retry_most_s=0.1),
+    forwards=ForwardLimits(retry_first_s=0.02, retry_most_s=0.1),
 )
 
 _numbers = itertools.count(1)
 
 
-def settings_env(folder: Path, rasa_url: str, carrier_url: str) -> dict[str, str]:
+def settings_env(
+    folder: Path, rasa_url: str, carrier_url: str, actions_url: str = "http://127.0.0.1:1"
+) -> dict[str, str]:
     drivers = folder / "drivers.json"
     drivers.write_bytes(orjson.dumps([{"driver_id": "drv-ada", "phone": ADA, "name": "Ada", "language": "en"}]))
     return {
         "VAR_DIR": str(folder / "var"),
         "RASA_URL": rasa_url,
         "RASA_TOKEN": "rasa-token",
+        "ACTIONS_URL": actions_url,
+        "ACTIONS_KEY": "actions-key",
+        "OPERATOR_KEY": "operator-key",
         "PUBLIC_URL": PUBLIC_URL,
         "TWILIO_ACCOUNT_SID": "AC0",
         "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
@@ -103,6 +121,10 @@ class Door:
         body = orjson.dumps(event)
         header = sign(secret, int(time.time() if at is None else at), body)
         return await self.http.post("/webhooks/bridge", content=body, headers={"Chargeline-Signature": header})
+
+    async def desk(self, method: str, path: str, body: Any = None, key: str = "operator-key") -> httpx.Response:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return await self.http.request(method, f"/v1/conversations/{path}", json=body, headers=headers)
 
     async def terminal(self, name: str, client_id: str, **message: Any) -> httpx.Response:
         return await self.http.post(

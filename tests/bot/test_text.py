@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from bot.rasa_client import as_streamed, turn_replies
 from bot.render import sms, terminal
 from bot.sayings import Sayings
 from bot.store.model import BOT, DRIVER, Channel, Conversation, Entry, Kind, Option
-from bot.texts import languages, other_words
+from bot.texts import FOLDER, languages, other_words
 from bot.words import MAX_TEXT, clean
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -170,15 +171,27 @@ GSM7 = set(
 
 
 @pytest.mark.parametrize("phone", ["", "+1 555 010 0100"])
-def test_what_the_front_door_texts_fits_two_gsm_segments(phone: str) -> None:
-    say = Sayings("Chargeline Demo Network", phone)
+@pytest.mark.parametrize("language", languages())
+def test_what_the_front_door_texts_fits_two_gsm_segments(language: str, phone: str) -> None:
+    say = Sayings("Chargeline Demo Network", phone, "911")
     for text in (
-        *(say.intro(Channel.SMS), say.help(), say.opted_out(), say.opted_in(), say.failed()),
-        *(say.unreadable(Kind.MEDIA), say.unreadable(Kind.EMPTY)),
+        *(say.intro(Channel.SMS, language), say.help(language), say.opted_out(language), say.opted_in(language)),
+        *(say.failed(language), say.hazard_advice(language), say.hazard_unreached(language)),
+        *(say.unreadable(Kind.MEDIA, language), say.unreadable(Kind.EMPTY, language), say.wait(language)),
     ):
-        assert set(text) <= GSM7, set(text) - GSM7
-        assert len(text) <= 2 * 153, text
+        assert set(text) <= GSM7, (set(text) - GSM7, text)
+        assert len(text) <= 2 * 153, (len(text), text)
         assert "{" not in text
+    assert "911" in say.hazard_advice(language)
+
+
+def test_every_language_has_every_sentence_with_the_same_values() -> None:
+    def shape(language: str) -> dict[str, list[str]]:
+        table = yaml.safe_load((FOLDER / f"{language}.yml").read_text("utf-8"))
+        return {key: sorted(re.findall(r"{\w+}", value)) for key, value in table.items() if isinstance(value, str)}
+
+    assert languages() == ["en", "es", "fr"]
+    assert shape("es") == shape("fr") == shape("en")
 
 
 def test_the_terminal_shows_no_control_characters_and_numbers_choices() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.bot.doors import ADA, Door, until
+from bot.front_door import front_door
+from chargeline.settings import Settings
+from tests.bot.doors import ADA, FAST, Door, until
 from tests.bot.fake_carrier import FakeCarrier
 from tests.bot.fake_rasa import FakeRasa, Turn
 
@@ -76,6 +79,28 @@ async def test_a_slow_turn_is_waited_for_and_not_sent_twice(door: Door, rasa: Fa
     await door.sms("and?")
     await until(lambda: texts(carrier) == ["one moment", "You said: and?"], "all is answered once")
     assert rasa.messages == ["1042", "and?"]
+
+
+async def test_a_driver_who_hears_nothing_for_a_while_is_told_so_once(
+    env: dict[str, str], rasa: FakeRasa, carrier: FakeCarrier
+) -> None:
+    hold = asyncio.Event()
+    rasa.plans = [Turn(fault="empty", hold=hold)]
+    tuning = replace(FAST, turns=replace(FAST.turns, patience_s=0.05))
+    async with front_door(Settings.load(env), tuning, port=0) as port, Door.at(port) as door:
+        await door.sms("1042")
+        await until(lambda: len(texts(carrier)) == 1, "it says that it takes longer")
+        assert texts(carrier)[0].startswith("One moment")
+        hold.set()
+        await until(lambda: len(texts(carrier)) == 2, "a turn without a reply is still a failure")
+        hold.clear()
+        rasa.plans = [Turn(lines=[{"text": "Looking."}], hold=hold)]
+        await door.sms("1043")
+        await until(lambda: len(texts(carrier)) == 3, "a first word")
+        await asyncio.sleep(0.2)
+        hold.set()
+        await door.sms("and?")
+        await until(lambda: texts(carrier)[2:] == ["Looking.", "You said: and?"], "no second one after a first word")
 
 
 async def test_a_turn_that_fails_every_time_ends_in_one_truthful_message(
@@ -177,3 +202,15 @@ async def test_events_that_are_not_the_bridges_are_refused(door: Door, rasa: Fak
     assert (await door.bridge(event)).status_code == 202  # signed, but nobody's conversation
     assert (await door.bridge({**event, "data": {"conversation": {"a": 1}}})).status_code == 202
     assert rasa.asked == []
+
+
+async def test_the_language_that_a_driver_writes_in_is_kept_for_rasa_and_for_the_front_doors_own_words(
+    door: Door, rasa: FakeRasa, carrier: FakeCarrier
+) -> None:
+    await door.sms("hola")
+    await door.sms("1042")
+    await door.sms("HELP")
+    await until(lambda: len(carrier.taken) == 4, "all are answered")
+    assert [metadata["language"] for _, _, metadata in rasa.asked] == ["es", "es"]
+    assert "asistente" in carrier.bodies(ADA)[0]
+    assert "ayuda" in carrier.bodies(ADA)[3]
