@@ -1,7 +1,8 @@
-"""Starts the simulated network: `python -m sandbox`. Ends on SIGTERM or Ctrl-C; its chargers then lose their sockets."""
+"""Starts the simulated network: `python -m sandbox [--scenario NAME]`. Ends on SIGTERM or Ctrl-C; its chargers then lose their sockets."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import signal
 import sys
@@ -13,7 +14,7 @@ import structlog
 from chargeline.clock import clock_from
 from chargeline.logs import configure
 from chargeline.settings import Settings, SettingsError
-from sandbox import api
+from sandbox import api, scenarios
 from sandbox.plan import BUILT_IN, BadNetwork, load
 from sandbox.world import World
 
@@ -25,9 +26,10 @@ def csms_url(settings: Settings) -> str:
     return settings.sandbox_csms_url or f"ws://127.0.0.1:{settings.ocpp_port}/ocpp"
 
 
-async def run(settings: Settings) -> None:
-    """Raises BadNetwork, or OSError where the port is taken."""
+async def run(settings: Settings, scenario_name: str | None = None) -> None:
+    """Raises BadNetwork, UnknownScenario, BadScenario, or OSError where the port is taken."""
     plan = load(Path(settings.sandbox_network) if settings.sandbox_network else BUILT_IN)
+    scenario = scenarios.load(scenario_name, plan) if scenario_name is not None else None
     clock = clock_from(settings.clock_speed, settings.clock_epoch)
     world = World(plan, csms_url(settings), clock)
     app = api.build(world)
@@ -39,6 +41,8 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     world.start()
+    if scenario is not None:
+        await world.play(scenario)
     log.info(
         "sandbox_started",
         chargers=len(world.chargers),
@@ -55,6 +59,9 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="sandbox", description="Simulated chargers over real OCPP sockets.")
+    parser.add_argument("--scenario", metavar="NAME", help=f"begin with one of: {', '.join(scenarios.names())}")
+    scenario = parser.parse_args().scenario
     try:
         settings = Settings.load()
     except SettingsError as error:
@@ -62,9 +69,12 @@ def main() -> int:
         return 2
     configure("sandbox", settings.log_format, settings.log_level)
     try:
-        asyncio.run(run(settings))
-    except BadNetwork as error:
+        asyncio.run(run(settings, scenario))
+    except (BadNetwork, scenarios.BadScenario) as error:
         print(f"sandbox: {error}", file=sys.stderr)
+        return 2
+    except scenarios.UnknownScenario as error:
+        print(f"sandbox: {error.args[0]}", file=sys.stderr)
         return 2
     except OSError as error:
         where = f"{settings.private_host}:{settings.sandbox_port}"

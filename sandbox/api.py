@@ -14,6 +14,7 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from chargeline.web import Problem, add_health, install_problem_details, json_object, json_response
+from sandbox import scenarios
 from sandbox.car import UnknownCar
 from sandbox.charger import Charger
 from sandbox.fault_table import BadFault, UnknownFault, read_params, table
@@ -145,6 +146,30 @@ def build(world: World, name: str = "sandbox") -> Sanic[Any, Any]:
         found = _find_site(world, site_id)
         _clear_fault(found, fault)
         return json_response({"chargers": [each.snapshot() for each in found]})
+
+    @app.get("/v1/scenarios", name="scenarios")
+    async def list_scenarios(request: Request) -> HTTPResponse:
+        there = [{"name": name} for name in scenarios.names()]
+        return json_response({"scenarios": there, "playing": world.scenario and world.scenario.name})
+
+    @app.post("/v1/scenarios", name="play")
+    async def play(request: Request) -> HTTPResponse:
+        body = _body(request, {"name", "yaml"})
+        if len(body) != 1 or not all(isinstance(value, str) for value in body.values()):
+            raise Problem(
+                422, "bad-request", "Either name (of a scenario file) or yaml (a scenario's text) is expected."
+            )
+        try:
+            if "name" in body:
+                scenario = scenarios.load(body["name"], world.plan)
+            else:
+                scenario = scenarios.read(body["yaml"], world.plan)
+        except scenarios.UnknownScenario as error:
+            raise Problem(404, "unknown-scenario", str(error.args[0])) from None
+        except scenarios.BadScenario as error:
+            raise Problem(422, "bad-scenario", str(error)) from None
+        await world.play(scenario)
+        return json_response({"playing": scenario.name, "help": scenario.help, "steps": len(scenario.steps)})
 
     @app.post("/v1/reset", name="reset")
     async def reset(request: Request) -> HTTPResponse:

@@ -4,10 +4,11 @@ the line, back to the start. What happens to it is noted in the event log.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+import asyncio
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import structlog
@@ -37,6 +38,17 @@ RESTART, OFFLINE, POWER, AWAY = "restart", "offline", "power_out", "away_after_s
 STRANGERS_CAR = {"soc": 20}
 # Faults under which the charger is not expected to be connected and booted.
 _ABSENT = ("offline", "silent", "reboot_never_returns", "power_out", "reconnects_late")
+
+
+class Scene(Protocol):
+    """How a charger stands at a beginning: the plan's way, or a scenario's."""
+
+    @property
+    def cars(self) -> Mapping[int, Any]: ...
+    @property
+    def swiped(self) -> Mapping[int, str]: ...
+    @property
+    def faults(self) -> Mapping[str, Mapping[str, Any]]: ...
 
 
 class Charger:
@@ -74,17 +86,18 @@ class Charger:
         self._garage = garage
         self._held_since = {OFFLINE: 0, POWER: 0}
         self._restarting = False
+        self._first_minute: asyncio.Task[None] | None = None
         self._neighbour: int | None = None
         self._noted: dict[str, Any] | None = None
         self.station.on_refresh = self.note_state
         self.station.on_ended = self._transaction_ended
         self.faults.on_change(self._fault_changed)
-        self._set_up()
+        self._set_up(plan)
 
     # --- its life -----------------------------------------------------------------------------------------------
     def start(self) -> None:
         self._tasks.spawn(self.link.run(), "link")
-        self._tasks.spawn(self._begin_life(), "first minute")
+        self._first_minute = self._tasks.spawn(self._begin_life(self.plan), "first minute")
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -101,12 +114,18 @@ class Charger:
 
     async def back_to_start(self) -> None:
         """Ends transactions, takes all faults away, puts cars and faults where they were at the beginning, and restarts."""
+        await self.stand_as(self.plan)
+
+    async def stand_as(self, scene: Scene) -> None:
+        """Puts the charger where a scenario wants it; its quirks, which are its model's, stay."""
         await self.clear_scene()
-        self._set_up()
-        self._tasks.spawn(self._begin_life(), "first minute")
+        self._set_up(scene)
+        self._first_minute = self._tasks.spawn(self._begin_life(scene), "first minute")
 
     async def clear_scene(self) -> None:
         """Ends transactions and takes away all faults and cars; the charger then connects and boots anew."""
+        if self._first_minute is not None:
+            self._first_minute.cancel()
         for name in self.faults.all():
             self.faults.clear(name)
         self.station.stop_all("Reboot")
@@ -131,24 +150,24 @@ class Charger:
     def ready(self) -> bool:
         return self.link.connected and self.protocol.booted
 
-    def _set_up(self) -> None:
+    def _set_up(self, scene: Scene) -> None:
         for key, value in self.plan.model.configuration.items():
             if (status := self.protocol.configure(key, value)) != "Accepted":
                 log.error("configuration_refused", charger=self.plan.id, key=key, status=status)
-        for number, car in self.plan.cars.items():
+        for number, car in scene.cars.items():
             self.station.plug(number, self._garage.car(car))
-        for name, params in {**self.plan.model.quirks, **self.plan.faults}.items():
+        for name, params in {**self.plan.model.quirks, **scene.faults}.items():
             if name != "silent":
                 self.faults.set(name, params)
 
-    async def _begin_life(self) -> None:
+    async def _begin_life(self, scene: Scene) -> None:
         """What comes once the charger is booted: the first swipes, and silence (a charger falls silent, it is not born so)."""
-        if not self.plan.swiped and "silent" not in self.plan.faults:
+        if not scene.swiped and "silent" not in scene.faults:
             return
         await self.when_online()
-        for number, token in self.plan.swiped.items():
+        for number, token in scene.swiped.items():
             await self.swipe_quietly(number, token)
-        if "silent" in self.plan.faults:
+        if "silent" in scene.faults:
             await self.outbox.drained(within_s=30)
             self.faults.set("silent", {})
 

@@ -115,6 +115,48 @@ async def test_reset_puts_all_back(http: httpx.AsyncClient, world: World, centra
     assert list(chargers["CL-1043"]["faults"]) == ["start_rejected"]
 
 
+async def test_a_whole_site_is_broken_or_none_of_it(http: httpx.AsyncClient, world: World) -> None:
+    at = "/v1/sites/site-ottawa-1/faults"
+    broken = (await http.put(f"{at}/power_out", json={"seconds": 600})).json()["chargers"]
+    assert {each["id"] for each in broken} == {"CL-1042", "CL-1043", "CL-1044"}
+    assert all("power_out" in each["faults"] for each in broken)
+    mended = (await http.delete(f"{at}/power_out")).json()["chargers"]
+    assert not any("power_out" in each["faults"] for each in mended)
+    assert (await http.put(f"{at}/faulted", json={"connector": 2})).json()["type"] == "urn:chargeline:bad-fault"
+    assert not world.chargers["CL-1042"].faults.has("faulted")
+
+
+async def test_what_happened_can_be_read_on_from_where_one_was(http: httpx.AsyncClient, world: World) -> None:
+    await http.put("/v1/chargers/CL-1042/faults/silent")
+    first = (await http.get("/v1/events", params={"charger": "CL-1042", "type": "fault"})).json()
+    assert (first["events"][-1]["name"], first["lost"]) == ("silent", 0)
+    await http.post("/v1/chargers/CL-1042/unplug", json={})
+    more = (await http.get("/v1/events", params={"after": first["next"]})).json()["events"]
+    assert [row["type"] for row in more] == ["state", "act"]
+    newest = (await http.get("/v1/events", params={"newest": "1", "limit": "1", "charger": "CL-1042"})).json()
+    assert newest["events"][0]["what"] == "unplug"
+
+
+async def test_one_charger_is_put_back_and_the_others_go_on(http: httpx.AsyncClient, world: World) -> None:
+    for each in ("CL-1042", "CL-1043"):
+        await http.put(f"/v1/chargers/{each}/faults/silent")
+    assert (await http.post("/v1/reset?charger=CL-1042")).status_code == 200
+    assert not world.chargers["CL-1042"].faults.has("silent")
+    assert world.chargers["CL-1043"].faults.has("silent")
+
+
+async def test_scenarios_are_listed_and_played(http: httpx.AsyncClient, world: World) -> None:
+    text = "help: One car.\nchargers:\n  CL-3001:\n    cars: {2: compact}\n"
+    played = await http.post("/v1/scenarios", json={"yaml": text})
+    assert played.json() == {"playing": "given", "help": "One car.", "steps": 0}
+    assert world.chargers["CL-3001"].station.connectors[2].car is not None
+    assert world.chargers["CL-1043"].faults.all() == {}
+    listed = (await http.get("/v1/scenarios")).json()
+    assert listed["playing"] == "given"
+    wrong = await http.post("/v1/scenarios", json={"yaml": "help: x\nchargers:\n  CL-0: {}"})
+    assert wrong.json()["detail"].startswith("scenario:3: chargers.CL-0:")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "slug"),
     [
@@ -134,6 +176,15 @@ async def test_reset_puts_all_back(http: httpx.AsyncClient, world: World, centra
         ("DELETE", "/v1/chargers/CL-1042/faults/gremlins", None, 422, "unknown-fault"),
         ("PUT", "/v1/chargers/CL-1042/faults/offline", b'{"seconds": "long"}', 422, "bad-fault"),
         ("PUT", "/v1/chargers/CL-1042/faults/faulted", b'{"connector": 4}', 422, "bad-fault"),
+        ("PUT", "/v1/sites/nowhere/faults/offline", b"{}", 404, "unknown-site"),
+        ("GET", "/v1/events?charger=CL-0", None, 404, "unknown-charger"),
+        ("GET", "/v1/events?after=-1", None, 422, "bad-request"),
+        ("GET", "/v1/events?limit=99999", None, 422, "bad-request"),
+        ("GET", "/v1/events?type=gossip", None, 422, "bad-request"),
+        ("POST", "/v1/scenarios", b'{"name": "drought"}', 404, "unknown-scenario"),
+        ("POST", "/v1/scenarios", b"{}", 422, "bad-request"),
+        ("POST", "/v1/scenarios", b'{"yaml": "help: ["}', 422, "bad-scenario"),
+        ("POST", "/v1/reset?charger=CL-0", None, 404, "unknown-charger"),
         ("GET", "/v1/nothing", None, 404, "not-found"),
         ("DELETE", "/v1/reset", None, 405, "method-not-allowed"),
     ],

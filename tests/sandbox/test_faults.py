@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from ocpp.v16 import call
 from sandbox.charger import Charger
 from sandbox.fault_table import FAULTS, BadFault, UnknownFault, read_params
 from sandbox.faults import Faults
+from sandbox.quirks import written
 from sandbox.reporter import NotPossible
 from tests.sandbox.central import Central
 from tests.sandbox.conftest import GARAGE, Build
@@ -257,3 +259,191 @@ def test_any_parameters_are_taken_or_refused_by_name(name: str, params: dict[str
         return
     assert set(values) <= set(FAULTS[name].params)
     assert read_params(name, values) == values
+
+
+# --- what a remote hand or a driver ends ------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["start_rejected", "accepted_then_nothing", "start_timeout"])
+@pytest.mark.parametrize("by", ["reset", "replug"])
+async def test_a_fault_can_be_cured_by_a_reset_or_by_plugging_in_anew(
+    central: Central, build: Build, name: str, by: str
+) -> None:
+    charger = build(cars={1: "small"}, faults={name: {f"cured_by_{by}": True}})
+    await _ready(central)
+    if by == "reset":
+        await (await central.peer()).ask(call.Reset("Soft"))
+        await central.expect("BootNotification")
+    else:
+        charger.station.unplug(1)
+        charger.station.plug(1, GARAGE.car("small"))
+    assert charger.faults.all() == {}
+    await (await central.peer()).ask(START)
+    await central.expect("StartTransaction")
+
+
+async def test_a_start_may_be_late(central: Central, build: Build) -> None:
+    charger = build(cars={1: "small"}, faults={"start_delayed": {"seconds": 30}})
+    await _ready(central)
+    before = charger.clock.monotonic()
+    await (await central.peer()).ask(START)
+    await central.expect("StartTransaction")
+    assert charger.clock.monotonic() - before >= 30
+
+
+async def test_a_charger_taken_out_of_service_is_put_back_by_a_remote_hand(central: Central, build: Build) -> None:
+    charger = build(faults={"inoperative": {}})
+    await central.expect("StatusNotification", connectorId=1, status="Unavailable")
+    peer = await central.peer()
+    charger.faults.set("inoperative", {"locked": True})
+    await peer.ask(call.ChangeAvailability(0, "Operative"))
+    assert charger.station.shown(1).status == "Unavailable"
+    charger.faults.set("inoperative", {})
+    await peer.ask(call.ChangeAvailability(0, "Operative"))
+    await central.expect("StatusNotification", connectorId=1, status="Available")
+
+
+async def test_reserved_for_somebody_else(central: Central, build: Build) -> None:
+    charger = build(faults={"reserved": {"token": "TOK-B"}})
+    await central.expect("StatusNotification", connectorId=1, status="Reserved")
+    assert (await (await central.peer()).ask(START)).status == "Rejected"
+    charger.faults.clear("reserved")
+    await central.expect("StatusNotification", connectorId=1, status="Available")
+
+
+async def test_the_car_holds_its_cable_until_it_is_unlocked(central: Central, build: Build) -> None:
+    charger = build(cars={1: "small"}, faults={"car_holds": {}})
+    await _ready(central)
+    assert charger.snapshot()["connectors"][0]["held"]
+    with pytest.raises(NotPossible):
+        charger.unplug(1)
+    charger.unplug(1, car_unlocked=True)
+
+
+@pytest.mark.parametrize("cure", ["SendLocalList", "ClearCache"])
+async def test_a_stale_entry_refuses_a_good_card_until_it_is_renewed(central: Central, build: Build, cure: str) -> None:
+    charger = build(cars={1: "small"}, faults={"stale_list": {"token": "TOK-A"}})
+    await _ready(central)
+    assert (await charger.swipe(1, "TOK-A")).status == "Invalid"
+    assert "Authorize" not in central.actions()
+    peer = await central.peer()
+    await peer.ask(call.SendLocalList(2, "Full", []) if cure == "SendLocalList" else call.ClearCache())
+    assert (await charger.swipe(1, "TOK-A")).status == "Accepted"
+
+
+async def test_concurrent_tx_holds_for_its_token_only(central: Central, build: Build) -> None:
+    charger = build(cars={1: "small"}, faults={"concurrent_tx": {"token": "TOK-A"}})
+    await _ready(central)
+    assert (await charger.swipe(1, "TOK-A")).status == "ConcurrentTx"
+    assert (await charger.swipe(1, "TOK-B")).status == "Accepted"
+
+
+async def test_a_power_cut_ends_transactions_and_boots_again(central: Central, build: Build) -> None:
+    charger = build(cars={1: "small"}, swiped={1: "TOK-A"})
+    await central.expect("StatusNotification", status="Charging")
+    charger.faults.set("power_out", {"seconds": 60})
+    await central.expect("BootNotification")
+    await central.expect("StopTransaction", reason="PowerLoss")
+    assert charger.faults.all() == {}
+
+
+async def test_a_neighbour_comes_charges_and_goes(central: Central, build: Build) -> None:
+    central.tokens["TOK-GRACE-0007"] = "Accepted"
+    charger = build(connectors=2, cars={1: "small"})
+    await central.expect("StatusNotification", connectorId=2)
+    charger.faults.set("neighbour_charges", {})
+    await central.expect("StartTransaction", connectorId=2, idTag="TOK-GRACE-0007")
+    charger.faults.clear("neighbour_charges")
+    await central.expect("StopTransaction", reason="EVDisconnected")
+    assert charger.station.connectors[1].car is not None
+
+
+async def test_away_after_a_stop_and_late_to_reconnect(central: Central, build: Build) -> None:
+    charger = build(cars={1: "small"}, swiped={1: "TOK-A"}, faults={"away_after_stop": {"seconds": 60}})
+    await central.expect("StatusNotification", status="Charging")
+    await charger.station.swipe(1, "TOK-A")
+    await central.expect("StopTransaction")
+    await central.until(lambda: not central.peers)
+    await central.peer()
+    charger.faults.set("reconnects_late", {"seconds": 100_000})
+    await (await central.peer()).connection.close()
+    await charger.clock.sleep(60)
+    assert not central.peers
+    charger.faults.clear("reconnects_late")
+    await central.peer()
+
+
+# --- what real models do otherwise ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("quirk", "action", "fits"),
+    [
+        ("extra_fields", "BootNotification", lambda told: told["vendorUptime"] > 0),
+        ("long_strings", "BootNotification", lambda told: len(told["chargePointSerialNumber"]) == 34),
+        ("authorize_with_connector", "Authorize", lambda told: told["connectorId"] == 1),
+        ("odd_meter_values", "MeterValues", lambda told: told["meterValue"][1]["sampledValue"] == []),
+        ("lower_case_keys", "MeterValues", lambda told: "sampledvalue" in told["meterValue"][0]),
+        ("times_without_zone", "StartTransaction", lambda told: not told["timestamp"].endswith("Z")),
+        ("longer_tag", "StopTransaction", lambda told: len(told["idTag"]) == 24),
+        ("stop_with_zero_id", "StopTransaction", lambda told: told["transactionId"] == 0),
+    ],
+)
+async def test_a_written_quirk_goes_over_the_wire(
+    central: Central, build: Build, quirk: str, action: str, fits: Any
+) -> None:
+    charger = build(cars={1: "small"}, swiped={1: "TOK-A"}, quirks={quirk: {}})
+    seen: list[dict[str, Any]] = []
+    while not seen:
+        await charger.clock.sleep(5)
+        if charger.station.transactions() and (action == "StopTransaction"):
+            await charger.station.swipe(1, "TOK-A")
+        page = orjson.loads(charger.events.after(0, kind="frame", limit=5000).json())
+        seen = [row["payload"] for row in page["events"] if row["action"] == action and row["direction"] == "out"]
+    assert fits(seen[0])
+    central.violations.clear()  # that it breaks the schemas is the point
+
+
+async def test_answers_and_silences_of_real_models(central: Central, build: Build) -> None:
+    charger = build(
+        tethered=False, faults={"unlock_accepted": {}, "numeric_configuration": {}, "trigger_of_all_rejected": {}}
+    )
+    await _ready(central)
+    assert charger.protocol.handle("UnlockConnector", {"connectorId": 1}).payload == {"status": "Unlocked"}
+    written_ = written(charger.faults, "result", "UnlockConnector", {"status": "Unlocked"})
+    assert written_ == {"status": "Accepted"}
+    rows = {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]}
+    assert written(charger.faults, "result", "GetConfiguration", rows)["configurationKey"][0]["value"] == 300
+    peer = await central.peer()
+    assert (await peer.ask(call.TriggerMessage("StatusNotification"))).status == "Rejected"
+    charger.faults.set("trigger_of_connector_ignored", {})
+    before = len(central.received)
+    assert (await peer.ask(call.TriggerMessage("StatusNotification", 1))).status == "Accepted"
+    await charger.clock.sleep(20)
+    assert len(central.received) == before
+    charger.faults.set("availability_of_all_rejected", {})
+    assert (await peer.ask(call.ChangeAvailability(0, "Operative"))).status == "Rejected"
+    charger.faults.set("configuration_restarts", {})
+    await peer.ask(call.ChangeConfiguration("ConnectionTimeOut", "70"))
+    await central.expect("BootNotification")
+
+
+async def test_a_session_that_is_never_closed_and_a_status_that_is_never_told(central: Central, build: Build) -> None:
+    charger = build(
+        cars={1: "small"}, swiped={1: "TOK-A"}, faults={"stop_not_told": {}, "no_status_after_reconnect": {}}
+    )
+    await central.expect("StatusNotification", status="Charging")
+    await charger.station.swipe(1, "TOK-A")
+    await central.expect("StatusNotification", status="Finishing")
+    charger.faults.set("offline", {})
+    while charger.protocol.online:
+        await charger.clock.sleep(1)
+    charger.station.unplug(1)
+    charger.faults.clear("offline")
+    await central.peer()
+    await charger.clock.sleep(30)
+    assert "StopTransaction" not in central.actions()
+    told = [p["status"] for _, action, p in central.received if action == "StatusNotification"]
+    assert told[-1] == "Finishing"
+
+
+async def test_available_with_a_cable_in(central: Central, build: Build) -> None:
+    charger = build(cars={1: "small"}, quirks={"available_with_cable": {}})
+    assert (await central.expect("StatusNotification", connectorId=1))["status"] == "Available"
+    assert charger.station.shown(1).status == "Preparing"
