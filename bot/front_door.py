@@ -22,6 +22,7 @@ from bot.channels.twilio_api import TwilioApi
 from bot.drivers import load_drivers
 from bot.feed import Feed
 from bot.forwarding import Forwarding, ForwardLimits
+from bot.hazard import match
 from bot.hazards import HazardLimits, Hazards
 from bot.hearing import Ears, Hearing
 from bot.inbox import Inbox
@@ -74,7 +75,7 @@ async def front_door(
 ) -> AsyncIterator[int]:
     """The running front door; yields its port. Raises CannotListen, DriversFileError, SchemaTooNew."""
     tuning = tuning or Tuning()
-    ears = ears or Ears(is_hazard=lambda _: False, detect=lambda _, before: before)
+    ears = ears or Ears(is_hazard=lambda text: match(text) is not None, detect=lambda _, before: before)
     clock = clock_from(settings.clock_speed, settings.clock_epoch)
     wall = SystemClock()
     drivers = load_drivers(settings.drivers_file, guest_starts=settings.guest_starts)
