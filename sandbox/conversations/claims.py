@@ -57,13 +57,13 @@ class _Claim:
             return state.connector(place.connector)
         return state.connectors
 
-    def done(self, kind: str, answers: frozenset[str] | None = None) -> list[Act]:
-        return [
-            act
+    def unlocked(self) -> bool:
+        """Whether a charger answered that it unlocked a connector that can be meant."""
+        return any(
+            act.before is not None and act.connector in {each.number for each in self.here(act.before)}
             for act in self.acts
-            if act.kind == kind and act.charger in self.chargers and act.at <= self.at
-            if answers is None or act.answer in answers
-        ]
+            if act.kind == "unlock" and act.charger in self.chargers and act.at <= self.at and act.answer == "Unlocked"
+        )
 
 
 def false_claims(scenario: Scenario, history: History, book: Book, acts: Sequence[Act]) -> list[FalseClaim]:
@@ -141,7 +141,7 @@ def _stopped(case: _Claim) -> str | None:
 def _unlocked(case: _Claim) -> str | None:
     if case.lately(lambda s: any(not each.car for each in case.here(s))):
         return None
-    if not case.done("unlock", frozenset({"Unlocked"})):
+    if not case.unlocked():
         return "no charger answered that it unlocked, and the plug is still in"
     free = case.lately(lambda s: all(not each.held and each.transaction is None for each in case.here(s)))
     return None if free else "the cable was still held"

@@ -150,6 +150,7 @@ class Carrier:
 
     async def start(self, port: int = 0) -> None:
         app: Sanic[Any, Any] = Sanic(f"carrier-{secrets.token_hex(4)}", configure_logging=False)
+        app.config.TOUCHUP = False  # it rewrites Sanic, which works for one app a process only
         path = "/2010-04-01/Accounts/<account:str>/Messages.json"
         app.add_route(self._create, path, methods=["POST"], name="create")
         app.add_route(self._list, path, methods=["GET"], name="list")

@@ -97,6 +97,14 @@ def test_unlocked_needs_more_than_the_chargers_word(two: Scenario) -> None:
     assert lies(two, story.bot(12, "The cable is free.").end(13)) == ["unlocked"]  # the first one stays a lie
 
 
+def test_an_unlock_of_the_neighbours_plug_frees_nobody_else(two: Scenario) -> None:
+    story = Story(charger(connector(1, "Finishing", car=True), connector(2, "Finishing", car=True)))
+    story.call(1, "UnlockConnector", "Unlocked", connectorId=2)
+    assert lies(two, story.bot(5, "The cable is free.").end(9)) == ["unlocked"]
+    story.call(6, "UnlockConnector", "Unlocked", connectorId=1)
+    assert lies(two, story.bot(8, "The cable is free.").end(9)) == ["unlocked"]  # only the first one
+
+
 def test_unlocked_is_true_once_the_plug_is_out(two: Scenario) -> None:
     assert lies(two, Story(charger(connector(1), connector(2))).bot(5, "The cable is free.").end(9)) == []
 

@@ -60,6 +60,7 @@ class BadBot:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[BadBot]:
         app: Sanic[Any, Any] = Sanic(f"bad-bot-{secrets.token_hex(4)}", configure_logging=False)
+        app.config.TOUCHUP = False  # it rewrites Sanic, which works for one app a process only
         app.add_route(self._messages, "/terminal/<name:str>/messages", methods=["POST"], name="messages")
         app.add_route(self._events, "/terminal/<name:str>/events", methods=["GET"], name="events")
         listening = socket.create_server(("127.0.0.1", 0))
