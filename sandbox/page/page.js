@@ -6,6 +6,7 @@ const said = document.getElementById("said");
 const cards = new Map();
 let faultTable = [];
 let carKinds = [];
+let last = [];
 
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -48,6 +49,7 @@ const TONE = {
 };
 
 function lineOf(charger) {
+  if (charger.version_refused) return [`refused: ${charger.protocol} is not spoken there`, "warn"];
   if (charger.restarting) return ["restarting", "warn"];
   if (!charger.connected) return ["not connected", "bad"];
   if (!charger.booted) return [`connected, boot ${charger.boot_status ?? "not answered"}`, "warn"];
@@ -78,24 +80,26 @@ function connectorCard(charger, connector) {
   const car = make("p");
   const run = make("p");
   const kind = make("select", { ariaLabel: `Car for ${where}` }, ...carKinds.map((name) => make("option", { value: name }, name)));
+  const unlockCar = make("label", {}, make("input", { type: "checkbox" }), " car unlocked");
   const plug = make("button", { type: "button", ariaLabel: `Plug a car in: ${where}` }, "Plug in");
   const unplug = make("button", { type: "button", ariaLabel: `Unplug: ${where}` }, "Unplug");
   const swipe = make("button", { type: "button", ariaLabel: `Swipe a card: ${where}` }, "Swipe card");
   plug.onclick = () => act(`Plugged in at ${where}`, "POST", `/v1/chargers/${encodeURIComponent(id)}/plug`, { ...body, car: kind.value });
-  unplug.onclick = () => act(`Unplugged at ${where}`, "POST", `/v1/chargers/${encodeURIComponent(id)}/unplug`, body);
+  unplug.onclick = () => act(`Unplugged at ${where}`, "POST", `/v1/chargers/${encodeURIComponent(id)}/unplug`, { ...body, car_unlocked: unlockCar.firstChild.checked });
   swipe.onclick = () => swipeAt(id, connector.connector);
   const element = make(
     "div", { className: "connector" },
     make("p", {}, make("strong", {}, `${connector.connector}: ${connector.plug}, ${connector.max_kw} kW`), " ", state),
-    car, run, make("div", { className: "buttons" }, kind, plug, unplug, swipe),
+    car, run, make("div", { className: "buttons" }, kind, plug, unplug, unlockCar, swipe),
   );
   const update = (now) => {
     setText(state, now.status + (now.error_code ? ` (${now.error_code})` : ""));
     setClass(state, `state ${TONE[now.status] ?? ""}`);
-    setText(car, describeCar(now.car));
+    setText(car, describeCar(now.car) + (now.held ? "; its cable is held" : ""));
     setText(run, describeRun(now));
     kind.hidden = plug.hidden = Boolean(now.car);
     unplug.hidden = !now.car;
+    unlockCar.hidden = !now.held;
   };
   return { element, update };
 }
@@ -103,27 +107,36 @@ function connectorCard(charger, connector) {
 function faultList(charger) {
   const id = charger.id;
   const list = make("ul", { className: "faults", ariaLabel: `Faults of ${id}` });
+  const where = make("select", { ariaLabel: `Where to break: this charger or its site, ${id}` },
+    make("option", { value: `chargers/${encodeURIComponent(id)}` }, "this charger"), make("option", { value: `sites/${encodeURIComponent(charger.site.id)}` }, "the whole site"));
   const pick = make(
     "select", { ariaLabel: `Fault for ${id}` },
-    ...faultTable.map((fault) => make("option", { value: fault.name, title: fault.help }, fault.name.replaceAll("_", " "))),
+    ...Object.entries(Object.groupBy(faultTable, (fault) => fault.group)).map(([group, faults]) => make("optgroup", { label: group },
+      ...faults.map((fault) => make("option", { value: fault.name, title: fault.help }, fault.name.replaceAll("_", " "))))),
   );
   const help = make("p", { className: "quiet" });
   const showHelp = () => setText(help, faultTable.find((fault) => fault.name === pick.value)?.help ?? "");
   pick.onchange = showHelp;
   showHelp();
   const add = make("button", { type: "button", ariaLabel: `Break ${id}` }, "Break");
-  add.onclick = () => act(`${id}: ${pick.value} is on`, "PUT", `/v1/chargers/${encodeURIComponent(id)}/faults/${pick.value}`, {});
-  const element = make("div", { className: "connector" }, make("div", { className: "buttons" }, pick, add), help, list);
+  add.onclick = () => act(`${id}: ${pick.value} is on`, "PUT", `/v1/${where.value}/faults/${pick.value}`, {});
+  const history = make("button", { type: "button", ariaLabel: `Last messages of ${id}` }, "Last messages");
+  history.onclick = () => showHistory(id);
+  const tools = make("details", { className: "tools" }, make("summary", { ariaLabel: `Break or inspect ${id}` }, "Break or inspect"),
+    make("div", { className: "buttons" }, pick, where, add), help, make("div", { className: "buttons" }, history));
+  const element = make("div", {}, list, tools);
   let shown = "";
   const update = (faults) => {
     const key = JSON.stringify(faults);
     if (key === shown) return;
     shown = key;
     list.replaceChildren(...Object.entries(faults).map(([name, params]) => {
-      const details = Object.entries(params).map(([param, value]) => `${param.replaceAll("_", " ")}: ${value}`).join(", ");
+      const told = faultTable.find((fault) => fault.name === name);
+      const details = Object.entries(params).filter(([param, value]) => value !== told?.params[param]?.default)
+        .map(([param, value]) => `${param.replaceAll("_", " ")}: ${value}`).join(", ");
       const mend = make("button", { type: "button", ariaLabel: `Mend ${name.replaceAll("_", " ")} of ${id}` }, "Mend");
       mend.onclick = () => act(`${id}: ${name} is gone`, "DELETE", `/v1/chargers/${encodeURIComponent(id)}/faults/${name}`);
-      return make("li", {}, make("span", { className: "bad" }, name.replaceAll("_", " ") + (details ? ` (${details})` : "")), mend);
+      return make("li", {}, make("span", {}, make("strong", { className: told?.group === "quirk" ? "quiet" : "bad" }, name.replaceAll("_", " ")), ` ${told?.help ?? ""}${details ? ` (${details})` : ""}`), mend);
     }));
   };
   return { element, update };
@@ -146,7 +159,48 @@ function chargerCard(charger) {
     now.connectors.forEach((connector, index) => connectors[index].update(connector));
     faults.update(now.faults);
   };
-  return { element, update };
+  return { element, update, words: wordsOf(charger) };
+}
+
+const wordsOf = (charger) => [charger.id, charger.label, charger.site.name, charger.site.city, charger.vendor, charger.model, charger.protocol,
+  ...charger.connectors.map((connector) => connector.plug)].join(" ").toLowerCase();
+
+function isShown(charger, card, words, show) {
+  const all = `${card.words} ${Object.keys(charger.faults).join(" ").replaceAll("_", " ")}`.toLowerCase();
+  if (!words.every((word) => all.includes(word))) return false;
+  const quirks = new Set(faultTable.filter((fault) => fault.group === "quirk").map((fault) => fault.name));
+  switch (show) {
+    case "trouble": return !charger.connected || charger.connectors.some((each) => ["Faulted", "Unavailable"].includes(each.status))
+      || Object.keys(charger.faults).some((name) => !quirks.has(name));
+    case "charging": return charger.connectors.some((each) => each.status === "Charging");
+    case "free": return charger.connected && charger.connectors.some((each) => each.status === "Available");
+    case "": return true;
+    default: return charger.protocol === show;
+  }
+}
+
+function applyFilter() {
+  const words = document.getElementById("find").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const show = document.getElementById("show").value;
+  let shown = 0;
+  for (const charger of last) {
+    const card = cards.get(charger.id);
+    card.element.hidden = !isShown(charger, card, words, show);
+    shown += card.element.hidden ? 0 : 1;
+  }
+  for (const section of sites.querySelectorAll("section")) section.hidden = !section.querySelector("article:not([hidden])");
+  return shown;
+}
+
+async function showHistory(id) {
+  const { events } = await ask("GET", `/v1/events?newest=1&limit=60&type=frame&charger=${encodeURIComponent(id)}`);
+  document.getElementById("history-title").textContent = `Last messages of ${id}, newest first`;
+  const rows = events.reverse().map((event) => make("li", {},
+    make("strong", {}, `${event.direction === "in" ? "to the charger:" : "from the charger:"} ${event.action || "?"} ${event.kind === "call" ? "" : event.kind}`),
+    make("small", { className: "quiet" }, ` ${event.at.slice(11, 19)} UTC`),
+    make("code", {}, JSON.stringify(event.payload, (key, value) => /^id(Tag|Token)$/.test(key) && typeof value === "string" ? `…${value.slice(-4)}` : value))));
+  document.getElementById("history-list").replaceChildren(...(rows.length ? rows : [make("li", {}, "Nothing yet.")]));
+  document.getElementById("history").showModal();
 }
 
 function build(chargers) {
@@ -185,17 +239,28 @@ async function refresh() {
     return;
   }
   if (cards.size === 0) build(chargers);
+  last = chargers;
   for (const charger of chargers) cards.get(charger.id)?.update(charger);
+  const shown = applyFilter();
   const connected = chargers.filter((charger) => charger.connected && charger.booted).length;
   const charging = chargers.flatMap((charger) => charger.connectors).filter((connector) => connector.status === "Charging").length;
-  setText(document.getElementById("summary"), `${connected} of ${chargers.length} chargers connected, ${charging} connectors charging`);
+  setText(document.getElementById("summary"), `${shown === chargers.length ? "" : `${shown} shown. `}${connected} of ${chargers.length} chargers connected, ${charging} connectors charging`);
 }
 
 document.getElementById("reset").onclick = () => act("All back to the start", "POST", "/v1/reset");
 
-const [faults, cars, drivers] = await Promise.all([ask("GET", "/v1/faults"), ask("GET", "/v1/cars"), ask("GET", "/v1/drivers")]);
+document.getElementById("filter").onsubmit = (event) => event.preventDefault();
+document.getElementById("find").oninput = () => refresh();
+document.getElementById("show").onchange = () => refresh();
+document.getElementById("play").onclick = () => {
+  const name = document.getElementById("scenario").value;
+  act(`Scenario ${name.replaceAll("-", " ")}`, "POST", "/v1/scenarios", { name });
+};
+
+const [faults, kinds, drivers, played] = await Promise.all(["/v1/faults", "/v1/cars", "/v1/drivers", "/v1/scenarios"].map((path) => ask("GET", path)));
+document.getElementById("scenario").append(...played.scenarios.map(({ name }) => make("option", { value: name }, name.replaceAll("-", " "))));
 faultTable = faults.faults;
-carKinds = cars.cars;
+carKinds = kinds.cars;
 document.getElementById("tokens").append(...drivers.tokens.map((token) => make("option", { value: token.id }, `${token.driver} (${token.status})`)));
 await refresh();
 setInterval(() => { if (!document.hidden) refresh(); }, 2000);
