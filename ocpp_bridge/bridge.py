@@ -27,6 +27,8 @@ from ocpp_bridge.reports import Reports
 from ocpp_bridge.server.websocket import ChargerServer
 from ocpp_bridge.store.base import BridgeStore
 from ocpp_bridge.versions.v16 import V16
+from ocpp_bridge.versions.v21 import V21
+from ocpp_bridge.versions.v201 import V201
 from ocpp_bridge.watches import Watches
 
 log = structlog.get_logger(__name__)
@@ -47,7 +49,7 @@ class Bridge:
         self.events = EventLog(store, clock)
         reports.on_event = self.events.add
         self.chargers = ChargerServer(
-            [V16()],
+            [V16(), V201(), V21()],
             self.picture,
             reports,
             clock,

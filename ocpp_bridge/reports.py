@@ -28,16 +28,18 @@ from ocpp_bridge.model import (
     Session,
     Status,
     StatusSource,
+    Token,
 )
 from ocpp_bridge.picture import LiveCharger, Picture
 from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.store.base import BridgeStore
+from ocpp_bridge.transactions import INFERRED, Transactions, TransactionTold
+from ocpp_bridge.versions.places import number_of
 
 log = structlog.get_logger(__name__)
 HEARTBEAT_INTERVAL_S = 300
 CLOCK_TOLERANCE = timedelta(minutes=5)  # a charger's clock may be ahead of ours by this much
 OLDEST_PLAUSIBLE = timedelta(days=60)  # a charger that was offline brings its transactions later
-INFERRED = "Inferred"  # stop reason of a session that the bridge closed on evidence, not on the charger's word
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ class Reports:
         self.clock = clock
         self.on_deviation: Callable[[Deviation], None] | None = None
         self.on_event: Callable[[str, str, dict[str, Any]], None] | None = None
+
+        self._transactions = Transactions(store, recorder, clock, self._close, self._tell)
+
+    def live(self, charger: str) -> LiveCharger:
+        return self._picture.live(charger)
+
+    def number_of(self, charger: str, evse: int, local: int) -> int:
+        return number_of(self._picture.charger(charger), evse, local)
 
     def _live(self, charger: str) -> LiveCharger:
         return self._picture.live(charger)
@@ -136,11 +146,18 @@ class Reports:
         if before is None or (before.status, before.error_code) != (status, error):
             self._tell("connector.status", charger, connector=connector, status=status, error_code=error)
         for session in live.sessions_on(connector):
-            # Preparing waits for a transaction to begin: after a reboot it says that the one before did not survive it.
-            forgotten = status == "Preparing" and live.boot is not None and session.opened_at < live.boot.at
-            if status == "Available" or forgotten:
+            if self._over(session, status):
                 await self._close(session, INFERRED, now, None)
         live.changed()
+
+    def _over(self, session: Session, status: ConnectorStatus) -> bool:
+        """Whether its connector's status says that the session has ended, though the charger has not said so."""
+        boot, told_by_events = self._live(session.charger).boot, session.seq_no is not None
+        if status == "Available" and not quirks.of(boot).available_with_cable:
+            # On OCPP 2 a transaction can run before the plug is in (authorised first).
+            return not told_by_events or session.charging not in (None, "Idle")
+        # Preparing waits for a transaction to begin: after a reboot it says that the one before did not survive it.
+        return status == "Preparing" and not told_by_events and boot is not None and session.opened_at < boot.at
 
     # ---- id tokens
 
@@ -148,6 +165,9 @@ class Reports:
         """What an Authorize of this token is answered with; Invalid where it is not ours."""
         token = await self._store.token(token_id)
         return token.status_at(self.clock.now()) if token else "Invalid"
+
+    async def token(self, token_id: str) -> Token | None:
+        return await self._store.token(token_id)
 
     async def authorize(self, charger: str, token_id: str) -> str:
         answer = await self.token_status(token_id)
@@ -217,6 +237,12 @@ class Reports:
         await self._close(session, reason, ended_at, meter_wh)
         self._live(charger).changed()
         return session
+
+    async def transaction(self, charger: str, told: TransactionTold) -> tuple[Session, Token | None]:
+        """A transaction that the charger numbers (OCPP 2)."""
+        if told.connector is not None and told.power_w is not None and told.event != "Ended":
+            self._live(charger).readings[told.connector] = Reading(told.power_w, self.clock.now())
+        return await self._transactions.told(self._live(charger), told)
 
     async def _find(self, charger: str, transaction: str) -> Session | None:
         for session in self._live(charger).sessions.values():

@@ -70,8 +70,8 @@ def text_field(body: dict[str, Any], name: str, *, longest: int, slug: str, requ
 
 def whole_field(body: dict[str, Any], name: str, slug: str) -> int:
     value = body.get(name)
-    if type(value) is not int or not 1 <= value <= 999:
-        raise Problem(422, slug, f"{name} must be a whole number from 1 to 999.")
+    if type(value) is not int or not 1 <= value <= 999_999:
+        raise Problem(422, slug, f"{name} must be a whole number from 1 to 999999.")
     return value
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ocpp_bridge.model import Charger, Command, Connector, Hold, Session, Token
 from ocpp_bridge.picture import LiveCharger, Picture
+from ocpp_bridge.versions.places import place_of
 
 
 def _age(moment: datetime | None, now: datetime) -> float | None:
@@ -51,7 +52,7 @@ def connectors_of(charger: Charger, live: LiveCharger) -> list[Connector]:
     """What the operator provided, then what the charger reports beyond it."""
     given = {row.connector for row in charger.connectors}
     extra = sorted(number for number in live.statuses if number > 0 and number not in given)
-    return [*charger.connectors, *(Connector(number, number) for number in extra)]
+    return [*charger.connectors, *(Connector(number, place_of(charger, number)[0]) for number in extra)]
 
 
 def connector_json(row: Connector, live: LiveCharger, now: datetime) -> dict[str, Any]:

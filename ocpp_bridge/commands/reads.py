@@ -45,6 +45,8 @@ class GetConfiguration(_Read):
     good_answers = frozenset({"values"})
 
     def read(self, payload: Payload) -> Reply:
+        if "getVariableResult" in payload:  # OCPP 2 has variables
+            return read_variables(payload)
         rows = [row for row in payload.get("configurationKey", []) if isinstance(row, dict)]
         values = {str(row.get("key")): _shown(str(row.get("key")), row.get("value")) for row in rows[:MOST]}
         return Reply(
@@ -57,15 +59,19 @@ class GetVariables(_Read):
     good_answers = frozenset({"values"})
 
     def read(self, payload: Payload) -> Reply:
-        values: dict[str, Any] = {}
-        unknown: list[str] = []
-        for row in payload.get("getVariableResult", [])[:MOST]:
-            name = f"{row['component']['name']}.{row['variable']['name']}"
-            if row.get("attributeStatus") == "Accepted":
-                values[name] = _shown(name, row.get("attributeValue"))
-            else:
-                unknown.append(name)
-        return Reply("values", {"values": values, "unknown": unknown})
+        return read_variables(payload)
+
+
+def read_variables(payload: Payload) -> Reply:
+    values: dict[str, Any] = {}
+    unknown: list[str] = []
+    for row in payload.get("getVariableResult", [])[:MOST]:
+        name = f"{row['component']['name']}.{row['variable']['name']}"
+        if row.get("attributeStatus") == "Accepted":
+            values[name] = _shown(name, row.get("attributeValue"))
+        else:
+            unknown.append(name)
+    return Reply("values", {"values": values, "unknown": unknown})
 
 
 def _shown(key: str, value: Any) -> Any:

@@ -44,6 +44,8 @@ class Refresher:
         targets: tuple[int | None, ...] = (connectors[0], None) if len(connectors) == 1 else (None, *connectors)
         if not quirks.of(live.boot).asks_connectors:
             targets = (None,)
+        if not connection.version.asks_all:
+            targets = tuple(connectors)
         for n, target in enumerate(targets):
             left = deadline - self._clock.monotonic()
             missing = [number for number in connectors if not _come(live, number, asked_at)]

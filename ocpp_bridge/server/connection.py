@@ -43,7 +43,7 @@ class Connection:
         self._socket = socket
         socket.on_pong = self._pong
         self._reports = reports
-        self._context = Context(charger, reports)
+        self._context = Context(charger, reports, version.subprotocol)
         self._clock = clock
         self._metrics = metrics
         self._session = wire.Session(version.wire)

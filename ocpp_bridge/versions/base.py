@@ -27,6 +27,7 @@ class Unusable(Exception):
 class Context:
     charger: str
     reports: Reports
+    protocol: str = "ocpp1.6"
 
 
 Handler = Callable[[Context, Payload], Awaitable[Payload]]
@@ -76,6 +77,7 @@ class Version(Protocol):
     wire: Literal["1.6", "2.0.1", "2.1"]
     actions: Mapping[str, Action]
     calls: Mapping[str, Call]  # by the bridge's own word for the command
+    asks_all: bool  # a status can be triggered for all connectors at once
     numbered: frozenset[str]  # those commands whose call has a number of its own (`params["number"]`)
 
     def fatal_code(self, keyword: str) -> str:

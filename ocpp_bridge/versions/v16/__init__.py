@@ -37,6 +37,7 @@ class V16:
     }
 
     calls = CALLS
+    asks_all = True
     numbered = frozenset({"reserve", "get_log"})
 
     def fatal_code(self, keyword: str) -> str:
