@@ -1,8 +1,14 @@
-"""Sites, chargers and id tokens from JSON (`POST /v1/import`, CHARGERS_FILE): checked as a whole, then stored, by id."""
+"""Sites, chargers, id tokens and tariffs from JSON, OCPI locations or CSV: checked as a whole, then stored, by id.
+
+`POST /v1/import`, CHARGERS_FILE at start, and `python -m ocpp_bridge.importing FILE`, which writes into the store that the
+settings name (a running bridge sees it after its next start; use the API for one that runs).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import sys
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +16,9 @@ from typing import Any
 import orjson
 import structlog
 
-from ocpp_bridge.model import Charger, Connector, Site, Token
+from chargeline.settings import Settings, SettingsError
+from ocpp_bridge.formats import ocpi, table
+from ocpp_bridge.model import Charger, Connector, Site, Tariff, Token
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.server.handshake import IDENTITY
 from ocpp_bridge.server.passwords import hashed
@@ -29,6 +37,12 @@ class Network:
     sites: list[Site]
     chargers: list[Charger]
     tokens: list[Token]
+    tariffs: list[Tariff]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        counts = {"sites": len(self.sites), "chargers": len(self.chargers), "tokens": len(self.tokens)}
+        return counts | ({"tariffs": len(self.tariffs)} if self.tariffs else {})
 
 
 class _Row:
@@ -92,13 +106,29 @@ class _Row:
 def parse(document: Any) -> Network:
     """Raises ImportProblem at the first thing that is wrong."""
     root = _Row(document, "document")
-    if not {"sites", "chargers", "tokens"} & root.value.keys():
-        raise ImportProblem("document: one of sites, chargers and tokens is expected")
+    if not {"sites", "chargers", "tokens", "tariffs"} & root.value.keys():
+        raise ImportProblem("document: one of sites, chargers, tokens and tariffs is expected")
     return Network(
         [_site(row) for row in root.rows("sites")],
         [_charger(row) for row in root.rows("chargers")],
         [_token(row) for row in root.rows("tokens")],
+        [_tariff(row) for row in root.rows("tariffs")],
     )
+
+
+def read(data: bytes, kind: str) -> Network:
+    """A network out of the bytes of a file or a request; `kind` is `json` or `csv`. Raises ImportProblem."""
+    try:
+        if kind == "csv":
+            return parse(table.to_document(data.decode("utf-8-sig")))
+        document = orjson.loads(data)
+        return parse(ocpi.to_document(document) if ocpi.is_ocpi(document) else document)
+    except (table.BadTable, ocpi.NotOcpi) as error:
+        raise ImportProblem(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise ImportProblem(f"byte {error.start}: UTF-8 is expected") from None
+    except orjson.JSONDecodeError as error:
+        raise ImportProblem(f"not JSON: {error}") from None
 
 
 def _site(row: _Row) -> Site:
@@ -124,7 +154,29 @@ def _charger(row: _Row) -> Charger:
         password_hash=hashed(password) if password else None,
         vendor=row.optional("vendor"),
         model=row.optional("model"),
+        tariff=row.optional("tariff"),
+        security_profile=_profile(row),
     )
+
+
+def _profile(row: _Row) -> int | None:
+    value = row.value.get("security_profile")
+    if value is not None and (type(value) is not int or not 0 <= value <= 3):
+        raise row.problem("security_profile", "an OCPP security profile from 0 to 3")
+    return value
+
+
+_PRICES = ("price_per_kwh", "price_per_minute", "session_fee", "idle_fee_per_minute", "idle_grace_minutes")
+
+
+def _tariff(row: _Row) -> Tariff:
+    currency = row.text("currency", longest=3)
+    if len(currency) != 3 or not currency.isascii() or not currency.isupper():
+        raise row.problem("currency", "an ISO 4217 code such as CAD")
+    prices = {name: row.number(name, 0, 1_000_000) for name in _PRICES}
+    known = {"id", "currency", "name", *_PRICES}
+    details = {key: value for key, value in row.value.items() if key not in known}
+    return Tariff(id=row.text("id"), currency=currency, name=row.text("name", ""), details=details, **prices)
 
 
 def _connectors(row: _Row) -> tuple[Connector, ...]:
@@ -155,22 +207,65 @@ def _token(row: _Row) -> Token:
     )
 
 
+def _keeping_profiles(chargers: list[Charger], picture: Picture) -> list[Charger]:
+    """A document that says nothing of a charger's security profile does not lower it."""
+    kept = []
+    for charger in chargers:
+        known = picture.charger(charger.id)
+        silent = charger.security_profile is None and known is not None
+        kept.append(replace(charger, security_profile=known.security_profile) if silent and known else charger)
+    return kept
+
+
 async def store_network(network: Network, store: BridgeStore, picture: Picture) -> None:
     await store.put_sites(network.sites)
-    await store.put_chargers(network.chargers)
+    await store.put_chargers(_keeping_profiles(network.chargers, picture))
     await store.put_tokens(network.tokens)
+    await store.put_tariffs(network.tariffs)
     for site in network.sites:
         picture.place(site)
+    for tariff in network.tariffs:
+        picture.price(tariff)
     for charger in await store.chargers():  # from the store: it knows the passwords that were not given again
         picture.provision(charger)
-    log.info("network_imported", sites=len(network.sites), chargers=len(network.chargers), tokens=len(network.tokens))
+    log.info("network_imported", **network.counts)
 
 
 def read_file(path: Path) -> Network:
-    """Raises ImportProblem, naming the file, also where it cannot be read."""
+    """By its name's ending `.csv`, else JSON. Raises ImportProblem, naming the file, also where it cannot be read."""
     try:
-        return parse(orjson.loads(path.read_bytes()))
+        return read(path.read_bytes(), "csv" if path.suffix.lower() == ".csv" else "json")
     except OSError as error:
         raise ImportProblem(f"{path}: {error.strerror}") from None
-    except (orjson.JSONDecodeError, ImportProblem) as error:
+    except ImportProblem as error:
         raise ImportProblem(f"{path}: {error}") from None
+
+
+async def _import_into_store(path: Path, settings: Settings) -> Network:
+    from ocpp_bridge.store import open_store  # only where this module is the program
+
+    network = read_file(path)
+    store = open_store(settings)
+    await store.open()
+    try:
+        await store_network(network, store, Picture())
+    finally:
+        await store.close()
+    return network
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python -m ocpp_bridge.importing FILE", file=sys.stderr)
+        return 2
+    try:
+        network = asyncio.run(_import_into_store(Path(arguments[0]), Settings.load()))
+    except (ImportProblem, SettingsError) as error:
+        print(f"import: {error}", file=sys.stderr)
+        return 1
+    print("imported: " + ", ".join(f"{count} {name}" for name, count in network.counts.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
