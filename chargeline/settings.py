@@ -134,6 +134,9 @@ class Settings:
     operator_key: str = _t(
         "OPERATOR_KEY", "", "Keys", "Opens conversations and cases to people and their desk.", secret=True
     )
+    case_webhook_secret: str = _t(
+        "CASE_WEBHOOK_SECRET", "", "Keys", "Signs what is posted to CASE_WEBHOOK_URL.", secret=True
+    )
 
     # --- stores
     mongodb_url: str = _t(
@@ -159,6 +162,18 @@ class Settings:
         "OPERATOR_PHONE", "", "Operator", "Phone number of people who help, given to drivers. Empty: none is offered."
     )
     emergency_number: str = _t("EMERGENCY_NUMBER", "911", "Operator", "Told to drivers in danger.")
+    case_webhook_url: str = _t(
+        "CASE_WEBHOOK_URL", "", "Operator", "Where cases that need a person are posted, signed. Empty: not posted."
+    )
+    case_email_to: str = _t(
+        "CASE_EMAIL_TO", "", "Operator", "Address that such cases are mailed to. Empty: not mailed."
+    )
+    smtp_url: str = _t(
+        "SMTP_URL",
+        "",
+        "Operator",
+        "Mail server: smtp://user:password@host:587 or smtps://...; needed for CASE_EMAIL_TO.",
+    )
     drivers_file: str = _t(
         "DRIVERS_FILE",
         "",
@@ -167,6 +182,26 @@ class Settings:
     )
     chargers_file: str = _t(
         "CHARGERS_FILE", "", "Operator", "JSON file of sites, chargers and id tokens that the bridge imports at start."
+    )
+    ocpp_tls_cert: str = _t(
+        "OCPP_TLS_CERT", "", "Operator", "PEM certificate chain: chargers then connect by TLS too, on OCPP_TLS_PORT."
+    )
+    ocpp_tls_key: str = _t("OCPP_TLS_KEY", "", "Operator", "PEM private key of OCPP_TLS_CERT.")
+    ocpp_tls_client_ca: str = _t(
+        "OCPP_TLS_CLIENT_CA", "", "Operator", "PEM certificates that sign chargers' own ones (security profile 3)."
+    )
+    ocpp_tls_port: int = _p("OCPP_TLS_PORT", 9443, "Operator", "wss://HOST:OCPP_TLS_PORT/ocpp/<charger id>.")
+    ocpp_proxies: str = _t(
+        "OCPP_PROXIES",
+        "",
+        "Operator",
+        "Addresses or networks of proxies that end TLS: their X-Forwarded-Proto, -For and OCPP_CLIENT_NAME_HEADER count.",
+    )
+    ocpp_client_name_header: str = _t(
+        "OCPP_CLIENT_NAME_HEADER",
+        "X-SSL-Client-CN",
+        "Operator",
+        "Header in which such a proxy names the client certificate that it verified.",
     )
     guest_starts: bool = _s(
         "GUEST_STARTS",

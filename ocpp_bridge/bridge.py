@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,15 +17,18 @@ from chargeline.settings import Settings
 from ocpp_bridge.api.app import Services, make_app
 from ocpp_bridge.api.keys import Keys
 from ocpp_bridge.api.shapes import command_event_json
+from ocpp_bridge.audit import AuditLog
 from ocpp_bridge.commands.engine import Engine
 from ocpp_bridge.commands.windows import Windows, default_windows
 from ocpp_bridge.events import EventLog
 from ocpp_bridge.importing import read_file, store_network
+from ocpp_bridge.knocks import Knocks
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.model import Command, Deviation
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.reports import Reports
+from ocpp_bridge.server.channel import Proxies
 from ocpp_bridge.server.websocket import ChargerServer
 from ocpp_bridge.store.base import BridgeStore
 from ocpp_bridge.versions.v16 import V16
@@ -48,12 +53,17 @@ class Bridge:
         reports.on_deviation = self._count
         self.events = EventLog(store, clock)
         reports.on_event = self.events.add
+        self.knocks = Knocks(store, clock)
+        self.audit = AuditLog(settings.var / "audit")
         self.chargers = ChargerServer(
             [V16(), V201(), V21()],
             self.picture,
             reports,
             clock,
             self.metrics,
+            self.knocks,
+            self.audit,
+            proxies=Proxies.read(settings.ocpp_proxies, settings.ocpp_client_name_header),
             returning_s=self._windows.returning_after_drop_s,
         )
         self.engine = Engine(
@@ -77,19 +87,32 @@ class Bridge:
 
     def _finished(self, command: Command) -> None:
         self._watches.finished(command)
+        self.audit.command(self._clock.now(), command.charger, command_event_json(command))
+        self.metrics.lost("audit", self.audit.lost)
+        self.metrics.lost("events", self.events.dropped)
         self.events.add("command.finished", command.charger, command_event_json(command))
 
-    async def start(self, charger_socket: socket.socket, api_socket: socket.socket) -> None:
-        """Serves on two listening sockets. Raises ImportProblem where CHARGERS_FILE cannot be used."""
+    async def start(
+        self,
+        charger_socket: socket.socket,
+        api_socket: socket.socket,
+        tls: tuple[socket.socket, ssl.SSLContext] | None = None,
+    ) -> None:
+        """Serves on listening sockets; `tls` is the chargers' second one. Raises ImportProblem where CHARGERS_FILE cannot
+        be used."""
         await self._store.open()
         await self._load()
         if self._settings.chargers_file:
             await store_network(read_file(Path(self._settings.chargers_file)), self._store, self.picture)
         self._recorder.start()
         await self.events.start()
+        await self.knocks.start()
+        self.audit.start()
         await self._watches.start()
         await self.engine.resume()  # before chargers come back: their reports are what it waits for
         await self.chargers.start(charger_socket)
+        if tls is not None:
+            await self.chargers.start(*tls)
         await self._serve_api(api_socket)
         self._ready = True
         log.info("bridge_ready", chargers=charger_socket.getsockname()[1], api=api_socket.getsockname()[1])
@@ -97,6 +120,8 @@ class Bridge:
     async def _load(self) -> None:
         for site in await self._store.sites():
             self.picture.place(site)
+        for tariff in await self._store.tariffs():
+            self.picture.price(tariff)
         for charger in await self._store.chargers():
             self.picture.provision(charger)
         for boot in await self._store.boots():
@@ -129,6 +154,7 @@ class Bridge:
             self.chargers.connection,
             self._recorder,
             self.events,
+            self.knocks,
         )
         app = make_app(services, self.ready)
         self._api = await app.create_server(sock=listener, access_log=False, backlog=BACKLOG)
@@ -159,4 +185,6 @@ class Bridge:
         await self.chargers.stop()
         await self._recorder.stop()
         await self.events.stop()
+        await self.knocks.stop()
+        await asyncio.to_thread(self.audit.stop)
         await self._store.close()

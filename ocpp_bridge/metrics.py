@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+log = structlog.get_logger(__name__)
+P = ParamSpec("P")
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+def harmless(count: Callable[P, None]) -> Callable[P, None]:
+    """Counting must never cost a session: what it raises is logged and forgotten."""
+
+    @wraps(count)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            count(*args, **kwargs)
+        except Exception:  # whatever the library raises
+            log.exception("not_counted", what=count.__name__)
+
+    return counted
 
 
 class Metrics:
@@ -22,6 +42,16 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.queued = Gauge("bridge_calls_queued", "Calls of ours that wait or are unanswered.", registry=self.registry)
+        self._timeouts = Counter(
+            "bridge_call_timeouts", "Calls that got no answer.", ["action"], registry=self.registry
+        )
+        self._reconnects = Counter(
+            "bridge_reconnects", "Connections of chargers that had been connected before.", registry=self.registry
+        )
+        self._lost = Gauge(
+            "bridge_lost_records", "Records left out for want of room or disk.", ["of"], registry=self.registry
+        )
         self._pong = Histogram(
             "bridge_pong_seconds",
             "Round-trip time of pings to chargers.",
@@ -35,27 +65,54 @@ class Metrics:
         self._refused = Counter("bridge_commands_refused", "Refusals by rule.", ["rule"], registry=self.registry)
         self._watches = Counter("bridge_events_posted", "Posts to the front door.", ["result"], registry=self.registry)
 
+    @harmless
     def connection(self, result: str) -> None:
         self._connections.labels(result).inc()
 
+    @harmless
+    def reconnect(self) -> None:
+        self._reconnects.inc()
+
+    @harmless
+    def connected_now(self, count: int) -> None:
+        self.connected.set(count)
+
+    @harmless
+    def under_way(self, change: int) -> None:
+        """Calls of ours asked for and not ended yet, over all chargers."""
+        self.queued.inc(change)
+
+    @harmless
+    def lost(self, of: str, count: int) -> None:
+        """`count` in all since the start."""
+        self._lost.labels(of).set(count)
+
+    @harmless
     def inbound(self, action: str, result: str) -> None:
         """`action` must be one that the version knows: labels are kept for ever."""
         self._inbound.labels(action, result).inc()
 
+    @harmless
     def call_finished(self, action: str, outcome: str, seconds: float) -> None:
         self._calls.labels(action, outcome).observe(seconds)
+        if outcome == "TimedOut":
+            self._timeouts.labels(action).inc()
 
+    @harmless
     def pong(self, seconds: float) -> None:
         self._pong.observe(seconds)
 
+    @harmless
     def deviation(self, kind: str) -> None:
         self._deviations.labels(kind).inc()
 
+    @harmless
     def command_finished(self, action: str, outcome: str, rule: str | None) -> None:
         self._commands.labels(action, outcome).inc()
         if rule is not None:
             self._refused.labels(rule).inc()
 
+    @harmless
     def event_posted(self, result: str) -> None:
         self._watches.labels(result).inc()
 

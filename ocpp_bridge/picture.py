@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from ocpp_bridge.model import Boot, Charger, Heard, Hold, Reading, Session, Site, Status
+from ocpp_bridge.model import Boot, Charger, Heard, Hold, Reading, Session, Site, Status, Tariff
 
 ConnectionState = Literal["connected", "returning", "disconnected"]
 
@@ -86,6 +86,7 @@ class Picture:
         self._live: dict[str, LiveCharger] = {}
         self._chargers: dict[str, Charger] = {}
         self._sites: dict[str, Site] = {}
+        self._tariffs: dict[str, Tariff] = {}
 
     # ---- what the operator said
 
@@ -94,6 +95,12 @@ class Picture:
 
     def place(self, site: Site) -> None:
         self._sites[site.id] = site
+
+    def price(self, tariff: Tariff) -> None:
+        self._tariffs[tariff.id] = tariff
+
+    def tariff(self, tariff_id: str | None) -> Tariff | None:
+        return self._tariffs.get(tariff_id) if tariff_id is not None else None
 
     def site(self, site_id: str) -> Site | None:
         return self._sites.get(site_id)

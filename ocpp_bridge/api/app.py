@@ -15,10 +15,11 @@ from sanic.response import raw
 from chargeline.clock import Clock
 from chargeline.settings import Settings
 from chargeline.web import add_health, install_problem_details, json_response
-from ocpp_bridge.api import commands, diagnosis, reads, watches
+from ocpp_bridge.api import commands, diagnosis, provisioning, reads, watches
 from ocpp_bridge.api.keys import Keys
 from ocpp_bridge.commands.engine import Engine
 from ocpp_bridge.events import EventLog
+from ocpp_bridge.knocks import Knocks
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.recorder import Recorder
@@ -44,6 +45,7 @@ class Services:
     connection_of: Callable[[str], Connection | None]
     recorder: Recorder
     events: EventLog
+    knocks: Knocks
 
 
 def make_app(services: Services, ready: Callable[[], Awaitable[str | None]]) -> App:
@@ -69,4 +71,5 @@ def make_app(services: Services, ready: Callable[[], Awaitable[str | None]]) -> 
     diagnosis.add_routes(app, services)
     commands.add_routes(app, services)
     watches.add_routes(app, services)
+    provisioning.add_routes(app, services)
     return app

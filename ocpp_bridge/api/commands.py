@@ -15,7 +15,6 @@ from ocpp_bridge.api.reading import LONGEST_WAIT_S, actor_field, body_hash, numb
 from ocpp_bridge.api.reads import charger_or_404
 from ocpp_bridge.api.shapes import charger_json, command_json, token_json
 from ocpp_bridge.commands.kinds import KINDS
-from ocpp_bridge.importing import ImportProblem, parse, store_network
 from ocpp_bridge.model import Command, Token
 from ocpp_bridge.safety import FRESH_S
 from ocpp_bridge.store.base import KeyReused
@@ -23,7 +22,6 @@ from ocpp_bridge.store.base import KeyReused
 if TYPE_CHECKING:
     from ocpp_bridge.api.app import App, Services
 
-LARGEST_IMPORT = 32 * 1024 * 1024
 DEFAULT_WAIT_S = 8.0
 
 
@@ -75,17 +73,6 @@ def add_routes(app: App, services: Services) -> None:
         if await store.token(token.id) is None:
             await store.put_tokens([token])
         return json_response(token_json(await store.token(token.id) or token, clock.now()))
-
-    @app.post("/v1/import", name="import")
-    async def import_network(request: Request) -> HTTPResponse:
-        keys.require(request, "operator")
-        try:
-            network = parse(json_object(request, limit=LARGEST_IMPORT))
-        except ImportProblem as error:
-            raise Problem(422, "bad-import", str(error)) from None
-        await store_network(network, store, picture)
-        counts = {"sites": len(network.sites), "chargers": len(network.chargers), "tokens": len(network.tokens)}
-        return json_response({"imported": counts})
 
 
 def _guest_tag(driver: str, secret: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from ocpp_bridge.model import Charger, Command, Connector, Hold, Session, Token
+from ocpp_bridge.model import Charger, Command, Connector, Hold, Session, Site, Tariff, Token
 from ocpp_bridge.picture import LiveCharger, Picture
 from ocpp_bridge.versions.places import place_of
 
@@ -28,7 +29,8 @@ def charger_json(charger: Charger, picture: Picture, now: datetime) -> dict[str,
     return {
         "id": charger.id,
         "label": charger.label,
-        "site": {"id": site.id, "name": site.name} if site else None,
+        "site": site_json(site) if site else None,
+        "tariff": tariff_json(tariff) if (tariff := picture.tariff(charger.tariff)) else None,
         "vendor": (boot.vendor if boot else None) or charger.vendor,
         "model": (boot.model if boot else None) or charger.model,
         "firmware": boot.firmware if boot else None,
@@ -46,6 +48,20 @@ def charger_json(charger: Charger, picture: Picture, now: datetime) -> dict[str,
         "error_code": whole.error_code if whole else None,
         "connectors": [connector_json(row, live, now) for row in connectors_of(charger, live)],
     }
+
+
+_ADDRESS = frozenset({"address", "city", "postal_code"})
+
+
+def site_json(site: Site) -> dict[str, Any]:
+    """With its address where the operator gave one."""
+    shown: dict[str, Any] = {name: value for name, value in site.details.items() if name in _ADDRESS}
+    return {"id": site.id, "name": site.name, **shown}
+
+
+def tariff_json(tariff: Tariff) -> dict[str, Any]:
+    shown = {field.name: getattr(tariff, field.name) for field in fields(tariff) if field.name != "details"}
+    return {**tariff.details, **shown}
 
 
 def connectors_of(charger: Charger, live: LiveCharger) -> list[Connector]:

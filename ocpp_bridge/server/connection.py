@@ -15,6 +15,7 @@ import structlog
 from websockets.exceptions import ConnectionClosed
 
 from chargeline.clock import Clock
+from ocpp_bridge.audit import AuditLog
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.reports import Reports
 from ocpp_bridge.server.charger_socket import ChargerSocket
@@ -34,6 +35,7 @@ class Connection:
         reports: Reports,
         clock: Clock,
         metrics: Metrics,
+        audit: AuditLog,
     ) -> None:
         self.charger = charger
         self.version = version
@@ -46,6 +48,7 @@ class Connection:
         self._context = Context(charger, reports, version.subprotocol)
         self._clock = clock
         self._metrics = metrics
+        self._audit = audit
         self._session = wire.Session(version.wire)
         self._calls: dict[str, tuple[Request, asyncio.Future[wire.Outcome]]] = {}
         self._inbound: deque[frames.Call] = deque()
@@ -66,7 +69,8 @@ class Connection:
         """Reads until the socket ends; then everything under way is over."""
         try:
             async for data in self._socket:
-                self.last_frame_at = self._clock.now()
+                self.last_frame_at = now = self._clock.now()
+                self._audit.frame(now, self.charger, "in", data)
                 await self._do(self._session.receive(data, self._clock.monotonic()))
         except ConnectionClosed:
             pass  # how it ended is the server's to log
@@ -97,7 +101,11 @@ class Connection:
         began = self._clock.monotonic()
         await self._do(self._session.call(message_id, request.action, request.payload, began + timeout_s, began))
         self._wake_alarm()
-        outcome = await future
+        self._metrics.under_way(1)
+        try:
+            outcome = await future
+        finally:
+            self._metrics.under_way(-1)
         self._metrics.call_finished(request.action, type(outcome).__name__, self._clock.monotonic() - began)
         return outcome
 
@@ -134,6 +142,7 @@ class Connection:
                     await self._socket.close(code, reason)
 
     async def _send(self, text: str) -> None:
+        self._audit.frame(self._clock.now(), self.charger, "out", text)
         try:
             await self._socket.send(text)
         except ConnectionClosed:

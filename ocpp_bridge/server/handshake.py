@@ -2,7 +2,9 @@
 
 1. The path's last segment, percent-decoded, is the identity (OCPP-J 1.6 section 3.1.1); a malformed one is 404.
 2. An identity that the operator has not provisioned is 404 (section 3.2).
-3. A charger with a password must give it by Basic auth, its identity as user: else 401.
+3. Its security profile (OCPP security whitepaper, A00) must be kept to, else 401: 0 nothing; 1 its password by Basic auth,
+   its identity as user; 2 that over TLS; 3 TLS with a client certificate whose common name is the identity. A charger
+   without a profile must give its password where it has one.
 4. The subprotocol is the first that the charger offers and the bridge speaks; none offered means 1.6.
 """
 
@@ -15,6 +17,7 @@ from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
 from ocpp_bridge.model import Charger
+from ocpp_bridge.server.channel import Channel
 from ocpp_bridge.server.passwords import basic_credentials, matches
 
 IDENTITY = re.compile(r"[^\s:/?#\x00-\x1f\x7f](?:[^:/?#\x00-\x1f\x7f]{0,46}[^\s:/?#\x00-\x1f\x7f])?")
@@ -41,16 +44,24 @@ def identity_of(path: str) -> str | None:
     return identity if IDENTITY.fullmatch(identity) else None
 
 
-def admit(identity: str | None, charger: Charger | None, authorization: str | None) -> Turned | None:
+def admit(identity: str | None, charger: Charger | None, authorization: str | None, channel: Channel) -> Turned | None:
     """None: welcome."""
     if identity is None:
         return Turned(HTTPStatus.NOT_FOUND, "Connect to /ocpp/<charger id>.")
     if charger is None:
         return Turned(HTTPStatus.NOT_FOUND, "No such charger.")
-    if charger.password_hash is None:
+    profile = charger.security_profile
+    if profile in (2, 3) and not channel.secure:
+        return Turned(HTTPStatus.UNAUTHORIZED, "This charger must connect by TLS.")
+    if profile == 3:
+        if channel.name == identity:
+            return None
+        return Turned(HTTPStatus.UNAUTHORIZED, "A client certificate with the charger's id as common name is needed.")
+    if profile == 0 or (profile is None and charger.password_hash is None):
         return None
     credentials = basic_credentials(authorization)
-    if credentials is None or credentials[0] != identity or not matches(credentials[1], charger.password_hash):
+    stored = charger.password_hash or ""
+    if credentials is None or credentials[0] != identity or not matches(credentials[1], stored):
         return Turned(HTTPStatus.UNAUTHORIZED, "The charger's id and password are needed.")
     return None
 

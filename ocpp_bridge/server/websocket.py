@@ -7,7 +7,9 @@ it cannot take the newer one's place away.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -18,15 +20,20 @@ from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
 from chargeline.clock import Clock
+from ocpp_bridge.audit import AuditLog
+from ocpp_bridge.knocks import Knocks
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.reports import Reports
+from ocpp_bridge.server.channel import Channel, Proxies, channel_of
 from ocpp_bridge.server.charger_socket import ChargerSocket
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.server.handshake import admit, choose_subprotocol, identity_of
 from ocpp_bridge.versions.base import Version
 
 log = structlog.get_logger(__name__)
+LIBRARY_LOG = logging.getLogger("ocpp_bridge.websockets")
+LIBRARY_LOG.setLevel(logging.CRITICAL)  # a port scan or a dead peer is no error of ours, and is no stack trace
 MAX_FRAME = 256 * 1024  # bytes; longer ones close the connection with 1009
 PING_S = 30.0  # a charger that misses one is offline within a minute
 OPEN_TIMEOUT_S = 15.0
@@ -42,10 +49,16 @@ class ChargerServer:
         reports: Reports,
         clock: Clock,
         metrics: Metrics,
+        knocks: Knocks,
+        audit: AuditLog,
         *,
+        proxies: Proxies,
         returning_s: float,
     ) -> None:
         """`returning_s`: how long a charger whose socket dropped is expected back."""
+        self._knocks = knocks
+        self._audit = audit
+        self._proxies = proxies
         self._returning = timedelta(seconds=returning_s)
         self._stopping = False
         self._versions: Mapping[str, Version] = {version.subprotocol: version for version in versions}
@@ -54,12 +67,14 @@ class ChargerServer:
         self._clock = clock
         self._metrics = metrics
         self._connections: dict[str, Connection] = {}
-        self._server: Server | None = None
+        self._servers: list[Server] = []
 
-    async def start(self, listener: socket.socket) -> None:
-        self._server = await serve(
+    async def start(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Serves on one more listening socket."""
+        server = await serve(
             self._serve,
             sock=listener,
+            ssl=tls,
             process_request=self._process_request,
             select_subprotocol=self._select_subprotocol,
             compression="deflate",
@@ -71,13 +86,16 @@ class ChargerServer:
             max_queue=16,
             server_header=None,
             create_connection=ChargerSocket,
+            logger=LIBRARY_LOG,
         )
+        self._servers.append(server)
 
     async def stop(self) -> None:
         self._stopping = True
-        if self._server:
-            self._server.close(close_connections=True)
-            await self._server.wait_closed()
+        for server in self._servers:
+            server.close(close_connections=True)
+        for server in self._servers:
+            await server.wait_closed()
 
     def connection(self, charger: str) -> Connection | None:
         return self._connections.get(charger)
@@ -88,7 +106,10 @@ class ChargerServer:
         identity = identity_of(request.path)
         charger = self._picture.charger(identity) if identity else None
         authorization = request.headers.get_all("Authorization")
-        turned = admit(identity, charger, authorization[0] if authorization else None)
+        channel = self._channel(socket, request)
+        turned = admit(identity, charger, authorization[0] if authorization else None, channel)
+        if charger is None and identity is not None:
+            self._knocks.note(identity, channel.address, ",".join(request.headers.get_all("Sec-WebSocket-Protocol")))
         if turned is None:
             assert isinstance(socket, ChargerSocket)
             socket.identity = identity or ""
@@ -99,6 +120,13 @@ class ChargerServer:
         if turned.status == 401:
             response.headers["WWW-Authenticate"] = 'Basic realm="chargeline"'
         return response
+
+    def _channel(self, socket: ServerConnection, request: HttpRequest) -> Channel:
+        transport = socket.transport
+        peer = transport.get_extra_info("peername")
+        tls = transport.get_extra_info("ssl_object") is not None
+        certificate = transport.get_extra_info("peercert") if tls else None
+        return channel_of(str(peer[0]) if peer else "", certificate, tls, request.headers, self._proxies)
 
     def _select_subprotocol(self, socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         if not offered:
@@ -119,7 +147,7 @@ class ChargerServer:
             await socket.close(1002, "no common OCPP version")
             return
         version = self._versions[name]
-        connection = Connection(charger, version, socket, self._reports, self._clock, self._metrics)
+        connection = Connection(charger, version, socket, self._reports, self._clock, self._metrics, self._audit)
         older = self._connections.get(charger)
         self._enter(connection)
         closing = asyncio.create_task(older.close(REPLACED, "replaced by a newer connection")) if older else None
@@ -133,11 +161,13 @@ class ChargerServer:
     def _enter(self, connection: Connection) -> None:
         self._connections[connection.charger] = connection
         live = self._picture.live(connection.charger)
+        if live.connection_since is not None:
+            self._metrics.reconnect()
         live.link, live.connection_since, live.returns_until = connection, self._clock.now(), None
         self._reports.presence(connection.charger, True, live.connection_since)
         live.changed()
         self._metrics.connection("accepted")
-        self._metrics.connected.set(len(self._connections))
+        self._metrics.connected_now(len(self._connections))
         log.info("charger_connected", charger=connection.charger, protocol=connection.protocol)
 
     def _leave(self, connection: Connection, code: int) -> None:
@@ -152,4 +182,4 @@ class ChargerServer:
             self._reports.presence(connection.charger, False, live.connection_since)
         live.last_frame_at = connection.last_frame_at
         live.changed()
-        self._metrics.connected.set(len(self._connections))
+        self._metrics.connected_now(len(self._connections))

@@ -140,6 +140,10 @@ async def test_the_document_describes_every_route_and_what_they_answer(running: 
         ("/v1/watches/{watch_id}", "DELETE"),
         ("/v1/events", "GET"),
         ("/v1/import", "POST"),
+        ("/v1/chargers/{charger_id}/credentials", "POST"),
+        ("/v1/pending-chargers", "GET"),
+        ("/v1/pending-chargers/{charger_id}", "DELETE"),
+        ("/v1/pending-chargers/{charger_id}/accept", "POST"),
     }
     assert described == expected
     async with running.charger() as charger:
