@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 export RASA_TELEMETRY_ENABLED := false
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run train chat test test-fast lint format lock bench bench-% score clean
+.PHONY: help setup run train chat test test-fast test-nlu lint format lock bench bench-% score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,11 @@ test:  ## set up, train if needed, run every test
 test-fast:  ## the tests that start no fleet of processes
 	@tools/setup services
 	@exec $(PYTHON) -m pytest -m "not slow and not mongo" $(ARGS)
+
+test-nlu:  ## how well drivers are understood: by intent and language, dangers, calibration; fails below tests/nlu/floors.yml
+	@tools/setup services rasa
+	@tools/train
+	@TF_CPP_MIN_LOG_LEVEL=3 exec .venv-rasa/bin/python -W ignore -m tests.nlu.measure 2>var/logs/test-nlu.log
 
 lint:  ## ruff and mypy --strict
 	@tools/setup services

@@ -17,8 +17,10 @@ def folded(message: str) -> str:
 
     Letters stretched for stress become one, sentence ends " . ", other marks a space; a fire emoji is the word "fireemoji".
     """
-    text = unicodedata.normalize("NFKD", message.lower().replace("’", "'").replace("œ", "oe"))
+    # Before and after lower case: styled letters have none of their own, and some capitals fall apart in it.
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", message).lower())
     text = "".join(character for character in text if not unicodedata.combining(character))
+    text = text.replace("’", "'").replace("œ", "oe")
     text = _FIRE.sub(" fireemoji ", _ENGLISH_ENDING.sub("", text))
     text = _SENTENCE_END.sub(" . ", _STRETCHED.sub(r"\1", text))
     return " ".join(_NO_WORD.sub(" ", text).split())

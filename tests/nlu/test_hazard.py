@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.hazard import match
-from bot.hazard.fold import folded
 from bot.hazard.patterns import languages
 from tests.nlu.examples import LANGUAGES, development, training
 
@@ -18,6 +17,7 @@ from tests.nlu.examples import LANGUAGES, development, training
     ("text", "kind"),
     [
         ("FIRE", "fire"),
+        ("𝕊𝕞𝕠𝕜𝕖 here", "smoke"),
         ("theres smoooke coming out", "smoke"),
         ("i got zapped by the handle", "shock"),
         ("Il y a de la fumée", "smoke"),
@@ -72,7 +72,6 @@ def test_hardly_anything_else_is_taken_for_danger(language: str) -> None:
 def test_any_text_is_answered(text: str) -> None:
     found = match(text)
     assert found is None or found.words
-    assert folded(folded(text)) == folded(text)
 
 
 @pytest.mark.parametrize("unit", ["hot very ", "the cable is ", "a", "burn ", "agua en el ", "eau dans la ", "é", ". "])
