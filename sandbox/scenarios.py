@@ -45,7 +45,7 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`at_s`: seconds of the clock after the beginning."""
+    """`at_s`: seconds of the clock after the chargers stand as the scenario says and are connected again."""
 
     at_s: float
     charger: str

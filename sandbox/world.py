@@ -18,6 +18,8 @@ from sandbox.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
+SETTLE_REAL_S, LOOK_REAL_S = 30.0, 0.05
+
 
 class World:
     def __init__(self, plan: NetworkPlan, url: str, clock: Clock) -> None:
@@ -64,9 +66,17 @@ class World:
         for each in scenario.chargers:
             if each.local_list is not None:
                 self.chargers[each.charger].station.tokens.update(1, dict(each.local_list), full=True, limit=1000)
-        self._tasks.spawn(self._steps(scenario, self.clock.monotonic()), "steps")
+        self._tasks.spawn(self._steps(scenario), "steps")
 
-    async def _steps(self, scenario: Scenario, began: float) -> None:
+    async def _steps(self, scenario: Scenario) -> None:
+        """The clock of the steps begins when the chargers are back: a fast clock must not leave them behind."""
+        for _ in range(int(SETTLE_REAL_S / LOOK_REAL_S)):
+            if (missing := await self.not_ready()) is None:
+                break
+            await asyncio.sleep(LOOK_REAL_S)
+        else:
+            log.warning("scenario_begins_without_all", missing=missing)
+        began = self.clock.monotonic()
         for step in scenario.steps:
             await self.clock.sleep(began + step.at_s - self.clock.monotonic())
             await self._do(step)

@@ -26,6 +26,7 @@ class Protocol16(Session):
     name = "ocpp1.6"
     version = "1.6"
     longest_token = 20
+    unknown_type_code = None  # 1.6 4.1.3: such a message is to be ignored
     bad_frame_code = "FormationViolation"  # the specification's own spelling (OCPP-J 1.6 table 7)
 
     def __init__(self, box: Box) -> None:
