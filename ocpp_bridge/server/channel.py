@@ -60,11 +60,9 @@ def name_in(header: str | None) -> str | None:
         return None
     if "=" not in header:
         return header.strip() or None
-    for part in header.replace("/", ",").split(","):
-        kind, _, value = part.strip().partition("=")
-        if kind.upper() == "CN":
-            return value.strip() or None
-    return None
+    parts = (part.strip().partition("=") for part in header.replace("/", ",").split(","))
+    names = [value.strip() for kind, _, value in parts if kind.upper() == "CN"]
+    return names[0] or None if len(names) == 1 else None  # two names are nobody's
 
 
 def channel_of(
@@ -76,8 +74,8 @@ def channel_of(
     forwarded = _last(headers, "X-Forwarded-For") or peer
     if (_last(headers, "X-Forwarded-Proto") or "").lower() not in {"https", "wss"}:
         return Channel(forwarded)
-    name = name_in(_last(headers, proxies.name_header)) if proxies.name_header else None
-    return Channel(forwarded, True, name)
+    names = headers.get_all(proxies.name_header) if proxies.name_header else []
+    return Channel(forwarded, True, name_in(names[-1]) if names else None)
 
 
 def _last(headers: Headers, name: str) -> str | None:
