@@ -10,9 +10,8 @@ from pathlib import Path
 import structlog
 
 from actions.charging import BridgeClient
-from actions.dialogue.actions import Service
-from actions.dialogue.speech import read_titles
 from actions.server import make_app
+from actions.service import parts_of, store_of
 from chargeline import logs
 from chargeline.clock import clock_from
 from chargeline.settings import Settings, SettingsError
@@ -31,7 +30,7 @@ def main() -> int:
     logging.getLogger("rasa_sdk").setLevel(logging.WARNING)
     clock = clock_from(settings.clock_speed, settings.clock_epoch)
     try:
-        titles = read_titles({file.stem: file.read_text("utf-8") for file in RESPONSES.glob("*.yml")})
+        texts = {file.stem: file.read_text("utf-8") for file in RESPONSES.glob("*.yml")}
     except OSError as error:
         log.error("responses_unreadable", error=str(error))
         return 1
@@ -46,7 +45,7 @@ def main() -> int:
             )
             return 1
         bridge = BridgeClient(settings.url_of("bridge"), settings.bridge_driver_key, clock)
-        app = make_app(Service(bridge, clock, titles, settings.operator_phone), bridge)
+        app = make_app(parts_of(settings, bridge, store_of(settings), clock, texts), bridge)
         log.info("listening", host=settings.private_host, port=settings.actions_port)
         app.prepare(sock=listening, single_process=True, access_log=False, motd=False)
         type(app).serve_single(primary=app)

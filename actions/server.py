@@ -5,6 +5,7 @@ rasa-sdk's own server listens on all interfaces, allows every origin and shows s
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import Any
 
@@ -13,17 +14,19 @@ from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
 from sanic import HTTPResponse, Request, Sanic
 
+from actions.api import add_routes
 from actions.charging import BridgeClient
-from actions.dialogue.actions import Service, all_actions
+from actions.dialogue.actions import all_actions
+from actions.service import Parts
 from chargeline.web import Problem, add_health, install_problem_details, json_response
 
 _LARGEST_BODY = 4 * 1024 * 1024  # a tracker of some sixty events has a tenth of it
 
 
-def make_app(service: Service, bridge: BridgeClient, name: str = "actions") -> Sanic[Any, Any]:
-    """The app; it closes the bridge client when it stops."""
+def make_app(parts: Parts, bridge: BridgeClient, name: str = "actions") -> Sanic[Any, Any]:
+    """The app; it opens the store and sends what waits for people while it runs, and closes all when it stops."""
     executor = ActionExecutor()
-    for action in all_actions(service):
+    for action in all_actions(parts.service):
         executor.register_function(action.name(), action.run)
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.REQUEST_MAX_SIZE = _LARGEST_BODY
@@ -47,9 +50,19 @@ def make_app(service: Service, bridge: BridgeClient, name: str = "actions") -> S
         return None if await bridge.ready() else "the bridge does not answer"
 
     add_health(app, ready)
+    add_routes(app, parts.hazards, parts.desk, actions_key=parts.actions_key, operator_key=parts.operator_key)
+
+    @app.before_server_start
+    async def open_up(_: Sanic[Any, Any]) -> None:
+        await parts.store.open()
+        app.ctx.sending = asyncio.create_task(parts.deliveries.run(parts.desk), name="deliveries")
 
     @app.after_server_stop
     async def close(_: Sanic[Any, Any]) -> None:
+        app.ctx.sending.cancel()
+        await asyncio.gather(app.ctx.sending, return_exceptions=True)
+        await parts.deliveries.close()
+        await parts.store.close()
         await bridge.close()
 
     return app

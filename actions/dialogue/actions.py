@@ -13,32 +13,42 @@ from rasa_sdk.events import ActionExecuted, EventType, SessionStarted
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.bridge import BridgeError, Chargers
+from actions.desk.desk import Desk
+from actions.dialogue.runs import Run, Runs, transcript_of
 from actions.dialogue.speech import Titles, speak
-from actions.dialogue.turns import REQUESTED_SLOT, heard, known, message_of, slots, times_misunderstood, turn_of
-from actions.playbooks import session_wont_start
+from actions.dialogue.turns import (
+    REQUESTED_SLOT,
+    heard,
+    known,
+    message_of,
+    problem_of,
+    reported,
+    slots,
+    times_misunderstood,
+    turn_of,
+)
+from actions.playbooks.book import DEFAULT, HAZARD, PLAYBOOKS, Needs
 from actions.playbooks.find_charger_of_driver import Found, choices_of, find, says_something, takes_a_moment
 from actions.playbooks.steps import Choice, Offer, Say
-from chargeline.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-# Said while a question is open, these are answered by rules, and the question comes again.
-_DIGRESSIONS = frozenset(
-    {"greet", "thanks", "goodbye", "deny", "talk_to_human", "out_of_scope", "EXTERNAL_command_finished"}
-)
+# Said while a question is open, everything but these is answered by rules, and the question comes again.
+_ANSWERS = frozenset({"provide_charger_id", "provide_location", "affirm", "nlu_fallback", *PLAYBOOKS})
 # What a new session keeps of the one before. A charger is not kept: the driver has driven on since.
-_KEPT_OVER_SESSIONS = ("hint_seen", "told_commands")
-_TOLD_KEPT = 20
+_KEPT_OVER_SESSIONS = ("hint_seen",)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What actions need: the bridge, the time, the titles of choices, the operator's phone number ("" for none)."""
+    """What actions need: the bridge, playbooks' runs, people, titles of choices, the operator's phone ("" for none)."""
 
     chargers: Chargers
-    clock: Clock
+    runs: Runs
+    desk: Desk
     titles: Titles
     operator_phone: str
+    emergency_number: str
 
 
 class DialogueAction:
@@ -74,6 +84,42 @@ class DialogueAction:
     def say(self, dispatcher: CollectingDispatcher, tracker: Tracker, say: Say) -> None:
         speak(dispatcher, say, self.service.titles, turn_of(tracker).language)
 
+    async def go_on(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, run: Run, *, to_end: bool
+    ) -> list[EventType]:
+        """Runs a playbook on and turns its end into what the next turn needs."""
+        await self.service.runs.forward(run, lambda say: self.say(dispatcher, tracker, say), to_end=to_end)
+        if not run.over:
+            self.service.runs.hold(turn_of(tracker), run)
+            return slots(next_step=f"go_on:{','.join(run.said)}")
+        end = run.end
+        log.info("playbook_ended", case=run.case, said=run.said, outcome=end.outcome if end else None)
+        if end is None:
+            return slots(next_step=None)
+        if end.handoff is not None:
+            told = await self.service.desk.hand_over(run.case, end.handoff, transcript_of(tracker.events or []))
+            if problem_of(tracker) != HAZARD:  # in danger the bot goes on listening
+                self.say_person(dispatcher, tracker, run.case if told else None)
+        events = slots(next_step=None, offer=end.offer.value if end.offer else None)
+        return events + (slots(problem=end.problem) if end.problem else [])
+
+    async def hand_over(self, dispatcher: CollectingDispatcher, tracker: Tracker, reason: str) -> None:
+        """The conversation's present case to people; one of its own where there is none."""
+        turn, before = turn_of(tracker), known(tracker)
+        problem = tracker.get_slot("problem") or "talk_to_human"
+        case = await self.service.desk.contact(turn, problem, before.charger_id, before.connector)
+        told = await self.service.desk.hand_over(case.id, reason, transcript_of(tracker.events or []))
+        self.say_person(dispatcher, tracker, case.id if told else None)
+
+    def say_person(self, dispatcher: CollectingDispatcher, tracker: Tracker, case: str | None) -> None:
+        """`case`: people have been told of it and will write here; else the phone is all there is."""
+        phone = self.service.operator_phone
+        if case is None:
+            self.say(dispatcher, tracker, Say("say_human_phone", {"phone": phone}) if phone else Say("say_human_none"))
+            return
+        name = "say_handed_over_phone" if phone else "say_handed_over"
+        dispatcher.utter_message(response=name, phone=phone, json_message={"handoff": {"case": case}})
+
     def bridge_the_wait(self, dispatcher: CollectingDispatcher, tracker: Tracker, found: Found) -> None:
         """A first word where the next action has to wait for the charger."""
         if found.charger is not None and takes_a_moment(found):
@@ -97,21 +143,29 @@ class ValidateChargerForm(DialogueAction):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         message, said, before = message_of(tracker), heard(tracker), known(tracker)
-        if before.asked and message.intent in _DIGRESSIONS and not says_something(said, before):
+        if before.asked and message.intent not in _ANSWERS and not says_something(said, before):
             return []  # rules answer
-        found = await find(self.service.chargers, said, before)
+        problem = problem_of(tracker)
+        if problem != HAZARD and await self.service.desk.hazard_without_charger(tracker.sender_id) is not None:
+            problem = HAZARD  # the front door's hazard path asked where it is
+        playbook = PLAYBOOKS[problem]
+        found = await find(self.service.chargers, said, before, session_first=playbook.session_first)
+        enough = found.charger is not None and playbook.needs is Needs.CHARGER
+        done = found.done or enough or playbook.needs is Needs.NOTHING
         events = slots(
+            problem=problem,
+            reported=sorted(reported(tracker)),
             charger_id=found.charger.id if found.charger else None,
             connector=found.connector,
             charger_said=found.said,
             charger_choices=[one.id for one in found.candidates],
             charger_tries=found.tries,
-            next_step="look" if found.done else None,
+            next_step="look" if done else None,
             offer=None,
         )
         if said.hint:
             events += slots(hint_seen=said.hint)
-        if found.done:
+        if done:
             events += slots(**{REQUESTED_SLOT: None})
             self.bridge_the_wait(dispatcher, tracker, found)
         return events
@@ -171,7 +225,7 @@ class AskConnector(DialogueAction):
 
 
 class Look(DialogueAction):
-    """Says what is seen and what is done about it; the act itself is the next action, so these words go out first."""
+    """Begins the problem's playbook; it goes on in the next action, so that words before an act go out first."""
 
     def name(self) -> str:
         return "action_look"
@@ -179,62 +233,66 @@ class Look(DialogueAction):
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         if tracker.get_slot("next_step") != "look":
             return []
-        charger_id, before = tracker.get_slot("charger_id"), known(tracker)
-        if not charger_id:
+        problem = problem_of(tracker)
+        charger_id, connector = tracker.get_slot("charger_id"), known(tracker).connector
+        if not charger_id and PLAYBOOKS[problem].needs is not Needs.NOTHING:
             self.say(dispatcher, tracker, Say("say_charger_not_found"))
             return slots(next_step=None, offer=Offer.PERSON.value)
-        seen = await session_wont_start.look(
-            self.service.chargers,
-            charger_id,
-            before.connector,
-            turn_of(tracker).actor.driver,
-            self.service.clock.now(),
-        )
-        self.say(dispatcher, tracker, seen.say)
-        return slots(next_step="start" if seen.start else None, offer=seen.offer.value if seen.offer else None)
+        run = await self.service.runs.begin(turn_of(tracker), problem, charger_id, connector, reported(tracker))
+        return await self.go_on(dispatcher, tracker, run, to_end=False)
 
 
-class StartCharging(DialogueAction):
+class GoOn(DialogueAction):
+    """The rest of the playbook that action_look began; from the top where the server was restarted in between."""
+
     def name(self) -> str:
-        return "action_start_charging"
+        return "action_go_on"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
-        charger_id, connector = tracker.get_slot("charger_id"), known(tracker).connector
-        if tracker.get_slot("next_step") != "start" or not charger_id or connector is None:
+        mark, _, said = str(tracker.get_slot("next_step") or "").partition(":")
+        if mark != "go_on":
             return []
-        outcome = await session_wont_start.start(self.service.chargers, charger_id, connector, turn_of(tracker))
-        self.say(dispatcher, tracker, outcome.say)
-        log.info("start_told", said=outcome.say.name, command=outcome.ended)
-        return [
-            *slots(next_step=None, offer=outcome.offer.value if outcome.offer else None),
-            *_told(tracker, outcome.ended),
-        ]
+        turn = turn_of(tracker)
+        run = self.service.runs.held(turn)
+        if run is None:
+            charger_id, connector = tracker.get_slot("charger_id"), known(tracker).connector
+            run = await self.service.runs.begin(
+                turn, problem_of(tracker), charger_id, connector, reported(tracker), skip=said.split(",")
+            )
+        return await self.go_on(dispatcher, tracker, run, to_end=True)
 
 
-class CommandFinished(DialogueAction):
-    """The bridge says that a watched command has ended: its end is told, once."""
+class Woken(DialogueAction):
+    """Something that was waited for has come, or has not: what is true now is told, once."""
 
+    async def event(self, dispatcher: CollectingDispatcher, tracker: Tracker, event: str, met: bool) -> list[EventType]:
+        run = await self.service.runs.wake(turn_of(tracker), event, met=met) if event else None
+        events: list[EventType] = []
+        if run is not None:
+            events = await self.go_on(dispatcher, tracker, run, to_end=True)
+            await self.service.runs.told(event)
+        if run is None or not run.said:
+            dispatcher.utter_message(json_message={"silent": True})
+            return [] if run is None or run.end is None else events
+        return events
+
+
+class CommandFinished(Woken):
     def name(self) -> str:
         return "action_command_finished"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
-        command_id = str(message_of(tracker).values.get("command_id") or "")
-        outcome = None
-        if command_id and command_id not in (tracker.get_slot("told_commands") or []):
-            outcome = await session_wont_start.finished(self.service.chargers, command_id, turn_of(tracker))
-        if outcome is None:
-            dispatcher.utter_message(json_message={"silent": True})
-            return []
-        self.say(dispatcher, tracker, outcome.say)
-        log.info("end_told", said=outcome.say.name, command=command_id)
-        return [*slots(offer=outcome.offer.value if outcome.offer else None), *_told(tracker, command_id)]
+        event = str(message_of(tracker).values.get("command_id") or "")
+        return await self.event(dispatcher, tracker, event, True)
 
 
-def _told(tracker: Tracker, command_id: str | None) -> list[EventType]:
-    if command_id is None:
-        return []
-    told = [*(tracker.get_slot("told_commands") or []), command_id]
-    return slots(told_commands=told[-_TOLD_KEPT:])
+class WatchEnded(Woken):
+    def name(self) -> str:
+        return "action_watch_ended"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        values = message_of(tracker).values
+        return await self.event(dispatcher, tracker, str(values.get("watch_id") or ""), values.get("met") is True)
 
 
 class Agree(DialogueAction):
@@ -246,14 +304,17 @@ class Agree(DialogueAction):
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         offer = tracker.get_slot("offer")
         if offer == Offer.PERSON:
-            self.say(dispatcher, tracker, say_person(self.service.operator_phone))
+            await self.hand_over(dispatcher, tracker, "the driver took the offer of a person")
             return slots(next_step=None, offer=None)
-        if offer == Offer.RETRY and tracker.get_slot("charger_id"):
+        if offer == Offer.FINISH:
+            return slots(problem="stop_charging", next_step="look", offer=None)
+        if offer in (Offer.RETRY, Offer.START) and tracker.get_slot("charger_id"):
             # The plug may sit on another cable by now: look for it again, but ask nothing.
             found: Found = await find(self.service.chargers, heard(tracker), known(tracker))
             connector = found.connector if found.connector is not None else known(tracker).connector
             self.bridge_the_wait(dispatcher, tracker, found)
-            return slots(connector=connector, next_step="look", offer=None)
+            problem = DEFAULT if offer == Offer.START else problem_of(tracker)
+            return slots(connector=connector, problem=problem, next_step="look", offer=None)
         self.say(dispatcher, tracker, Say("say_what_next"))
         return slots(next_step=None, offer=None)
 
@@ -263,8 +324,27 @@ class TalkToHuman(DialogueAction):
         return "action_talk_to_human"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
-        self.say(dispatcher, tracker, say_person(self.service.operator_phone))
+        await self.hand_over(dispatcher, tracker, "the driver asked for a person")
         return slots(offer=None)
+
+
+class HazardReported(DialogueAction):
+    """Danger that the model heard and the front door's word list did not: the advice, then the place, then the playbook."""
+
+    def name(self) -> str:
+        return "action_hazard"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        self.say(dispatcher, tracker, Say("say_hazard_advice", {"emergency": self.service.emergency_number}))
+        events = slots(problem=HAZARD, next_step="look", offer=None)
+        try:
+            found = await find(self.service.chargers, heard(tracker), known(tracker), session_first=True)
+        except BridgeError as error:
+            log.error("bridge_failed", error=str(error))
+            return events
+        if found.charger is not None:
+            events += slots(charger_id=found.charger.id, connector=found.connector)
+        return events
 
 
 class Misunderstood(DialogueAction):
@@ -275,6 +355,9 @@ class Misunderstood(DialogueAction):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         if times_misunderstood(tracker.events or []):
+            if self.service.desk.reach.kinds:
+                await self.hand_over(dispatcher, tracker, "the driver was not understood twice")
+                return slots(offer=None)
             phone = self.service.operator_phone
             say = Say("say_misunderstood_phone", {"phone": phone}) if phone else Say("say_misunderstood_no_phone")
             self.say(dispatcher, tracker, say)
@@ -287,10 +370,6 @@ class Misunderstood(DialogueAction):
         return []
 
 
-def say_person(phone: str) -> Say:
-    return Say("say_human_phone", {"phone": phone}) if phone else Say("say_human_none")
-
-
 def all_actions(service: Service) -> list[DialogueAction]:
     kinds: tuple[type[DialogueAction], ...] = (
         SessionStart,
@@ -298,10 +377,12 @@ def all_actions(service: Service) -> list[DialogueAction]:
         AskCharger,
         AskConnector,
         Look,
-        StartCharging,
+        GoOn,
         CommandFinished,
+        WatchEnded,
         Agree,
         TalkToHuman,
+        HazardReported,
         Misunderstood,
     )
     return [kind(service) for kind in kinds]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -11,16 +12,19 @@ from actions.playbooks.steps import Choice, Say
 
 
 class Titles:
-    """Titles of choices by language; Rasa words responses, but not the buttons that an action makes."""
+    """Texts by language, for what Rasa does not word: buttons that an action makes, and words in danger."""
 
     def __init__(self, languages: dict[str, dict[str, str]]) -> None:
         self._languages = languages
 
     def of(self, choice: Choice, language: str) -> str:
         """The choice's title in `language`, else in English; raises KeyError for a name that has no text."""
-        texts = self._languages.get(language, {})
-        template = texts.get(choice.name) or self._languages["en"][choice.name]
-        return template.format_map(choice.values)
+        return self.text(choice.name, choice.values, language)
+
+    def text(self, name: str, values: Mapping[str, str], language: str) -> str:
+        """Any text by its name, as `of`."""
+        template = self._languages.get(language, {}).get(name) or self._languages["en"][name]
+        return template.format_map(dict(values))
 
 
 def read_titles(files: dict[str, str]) -> Titles:

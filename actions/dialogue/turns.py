@@ -10,8 +10,10 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 
 from actions.bridge import Actor
+from actions.playbooks.book import DEFAULT, PLAYBOOKS
+from actions.playbooks.contact import Turn
 from actions.playbooks.find_charger_of_driver import Heard, Known
-from actions.playbooks.session_wont_start import Turn
+from actions.reported import reported_in
 
 REQUESTED_SLOT = "requested_slot"
 
@@ -57,6 +59,7 @@ def turn_of(tracker: Tracker) -> Turn:
         actor=Actor(driver=driver, tier=_whole(metadata.get("tier")) or 0, conversation=tracker.sender_id),
         message_id=str(metadata.get("message_id") or _fallback_id(tracker)),
         language=str(metadata.get("language") or "en"),
+        channel=str(metadata.get("channel") or ""),
     )
 
 
@@ -100,6 +103,22 @@ def known(tracker: Tracker) -> Known:
         tries=(_whole(tracker.get_slot("charger_tries")) or 0) if active else 0,
         asked=asked,
     )
+
+
+def problem_of(tracker: Tracker) -> str:
+    """The problem that this turn is about: the message's own, else what the conversation is about, else a start."""
+    intent = message_of(tracker).intent
+    if intent in PLAYBOOKS:
+        return intent
+    problem = tracker.get_slot("problem")
+    return problem if problem in PLAYBOOKS else DEFAULT
+
+
+def reported(tracker: Tracker) -> frozenset[str]:
+    """What the driver says to have done, in this message or before in this conversation."""
+    message = message_of(tracker)
+    said = frozenset() if message.command else reported_in(message.text)
+    return said | frozenset(tracker.get_slot("reported") or ())
 
 
 def _whole(value: Any) -> int | None:

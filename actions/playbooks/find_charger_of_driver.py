@@ -13,6 +13,7 @@ from actions.identify import Side, charger_code, connector_for, connector_side
 
 MOST_TRIES = 2
 FRESH_S = 60.0  # a status older than this is asked for again before anything is done on it
+CARD_S = 900.0  # how long ago a card may have been shown for its driver to be still there
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,11 @@ def says_something(heard: Heard, known: Known) -> bool:
     )
 
 
-async def find(chargers: Chargers, heard: Heard, known: Known) -> Found:
-    """Raises BridgeError where the bridge cannot be asked."""
+async def find(chargers: Chargers, heard: Heard, known: Known, *, session_first: bool = False) -> Found:
+    """What is said counts first, then the QR link, what is known, and where the driver charges or showed a card.
+
+    `session_first`: the driver's own session counts before the last card. Raises BridgeError where the bridge is away.
+    """
     code = heard.chosen_charger or charger_code(heard.text, asked=known.asked == "charger_id")
     said_wrong: Found | None = None
     charger: Charger | None = None
@@ -80,10 +84,29 @@ async def find(chargers: Chargers, heard: Heard, known: Known) -> Found:
     if charger is None:
         if said_wrong:
             return said_wrong
+        place = None if known.asked else await place_of_driver(chargers, heard.driver, session_first=session_first)
+        if place is not None:
+            seen = await _known_charger(chargers, place[0])
+            if seen is not None:
+                return _with_connector(seen, replace(heard, connector_hint=place[1]), replace(known, connector=None))
         nothing = Found(tries=known.tries)
         return _counted(nothing) if known.asked == "charger_id" else nothing
     same = charger.id == known.charger_id
     return _with_connector(charger, heard, known if same else replace(known, connector=None, asked=None, tries=0))
+
+
+async def place_of_driver(
+    chargers: Chargers, driver: str, *, session_first: bool = False
+) -> tuple[str, int | None] | None:
+    """Charger and connector where the driver's own session runs, or where their card was shown in the last 15 minutes."""
+    if not driver:
+        return None
+    if session_first:
+        for session in await chargers.running_sessions(driver):
+            return session.charger, session.connector
+    for shown in await chargers.authorizations(driver, CARD_S):
+        return shown.charger, shown.connector
+    return None
 
 
 def _with_connector(charger: Charger, heard: Heard, known: Known) -> Found:

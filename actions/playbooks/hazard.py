@@ -11,14 +11,16 @@ from actions.playbooks.contact import Contact, Ports, outcome_of, saw, tried
 from actions.playbooks.steps import End, Outcome, Say, Steps, Tried
 
 REASON = "hazard"
+ASK = "say_hazard_ask"
 HANDOFF = "danger was reported"
+_NEXT = "session_not_starting"  # what a charger that is named later is about
 _STOP_WAIT_S, _OUT_WAIT_S = 10.0, 15.0
 
 
 async def run(ports: Ports, contact: Contact) -> Steps:
     """`contact.charger_id` None: asked for, now that the advice is given. A bridge that is away stops nothing else."""
     if contact.charger_id is None:
-        yield Say("say_hazard_ask")
+        yield Say(ASK)
         yield End(handoff=HANDOFF)
         return
     try:
@@ -26,14 +28,14 @@ async def run(ports: Ports, contact: Contact) -> Steps:
     except BridgeError:
         yield Tried("inoperative", None, "bridge_away")
         yield Say("say_hazard_known")
-        yield End(Outcome.HANDED_OVER, handoff=HANDOFF)
+        yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF)
         return
     yield saw(seen)
     connector = connector_in_danger(seen)
     named = {"charger": seen.charger.label}
     if not seen.charger.connected or connector is None:
         yield Say("say_hazard_offline", named)
-        yield End(Outcome.HANDED_OVER, handoff=HANDOFF)
+        yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF)
         return
     plug = seen.charger.connector(connector)
     if plug is not None and plug.session is not None:
@@ -43,7 +45,7 @@ async def run(ports: Ports, contact: Contact) -> Steps:
     out = await _send(ports, contact, "inoperative", seen, {"connector": connector}, _OUT_WAIT_S)
     yield out
     yield Say(_WORDS.get(out.outcome or "", "say_hazard_unconfirmed"), named)
-    yield End(Outcome.HANDED_OVER, handoff=HANDOFF)
+    yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF)
 
 
 _WORDS = {"verified": "say_hazard_out", "hazard-first": "say_hazard_limit", "disconnected": "say_hazard_offline"}

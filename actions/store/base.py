@@ -78,12 +78,10 @@ class ActionStore(Protocol):
         """An event that is known already keeps its row."""
         ...
 
-    async def take_wait(self, event: str) -> Wait | None:
-        """The row, unless it is over; it is over afterwards, so that no end is told twice."""
-        ...
+    async def wait(self, event: str) -> Wait | None: ...
 
-    async def give_back(self, event: str) -> None:
-        """The event could not be told after all: it is waited for again."""
+    async def end_wait(self, event: str) -> None:
+        """Its end was told, or is of no interest: never again."""
         ...
 
     async def end_waits(self, case_id: str, but: Sequence[str] = ()) -> None:

@@ -78,14 +78,12 @@ class MongoStore:
         row = {name: value for name, value in asdict(wait).items() if name != "event"}
         await self._waits.update_one({"_id": wait.event}, {"$setOnInsert": row}, upsert=True)
 
-    async def take_wait(self, event: str) -> Wait | None:
-        row = await self._waits.find_one_and_update({"_id": event, "over": False}, {"$set": {"over": True}})
-        if row is None:
-            return None
-        return Wait(event, row["case"], row["conversation"], row["purpose"], row["charger"], row["connector"])
+    async def wait(self, event: str) -> Wait | None:
+        row = await self._waits.find_one({"_id": event})
+        return None if row is None else Wait(event=row.pop("_id"), **row)
 
-    async def give_back(self, event: str) -> None:
-        await self._waits.update_one({"_id": event}, {"$set": {"over": False}})
+    async def end_wait(self, event: str) -> None:
+        await self._waits.update_one({"_id": event}, {"$set": {"over": True}})
 
     async def end_waits(self, case_id: str, but: Sequence[str] = ()) -> None:
         query = {"case": case_id, "over": False, "_id": {"$nin": list(but)}}

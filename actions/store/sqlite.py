@@ -100,20 +100,15 @@ class SqliteStore:
         row = (wait.event, wait.case, wait.conversation, wait.purpose, wait.charger, wait.connector, wait.over)
         await self._db.write(lambda db: db.execute("INSERT OR IGNORE INTO waits VALUES (?, ?, ?, ?, ?, ?, ?)", row))
 
-    async def take_wait(self, event: str) -> Wait | None:
-        def work(db: sqlite3.Connection) -> Wait | None:
-            row = db.execute("SELECT * FROM waits WHERE event = ? AND over = 0", (event,)).fetchone()
-            if row is None:
-                return None
-            db.execute("UPDATE waits SET over = 1 WHERE event = ?", (event,))
-            return Wait(
-                row["event"], row["case_id"], row["conversation"], row["purpose"], row["charger"], row["connector"]
-            )
+    async def wait(self, event: str) -> Wait | None:
+        row = await self._db.read(lambda db: db.execute("SELECT * FROM waits WHERE event = ?", (event,)).fetchone())
+        if row is None:
+            return None
+        place = (row["charger"], row["connector"], bool(row["over"]))
+        return Wait(row["event"], row["case_id"], row["conversation"], row["purpose"], *place)
 
-        return await self._db.write(work)
-
-    async def give_back(self, event: str) -> None:
-        await self._db.write(lambda db: db.execute("UPDATE waits SET over = 0 WHERE event = ?", (event,)))
+    async def end_wait(self, event: str) -> None:
+        await self._db.write(lambda db: db.execute("UPDATE waits SET over = 1 WHERE event = ?", (event,)))
 
     async def end_waits(self, case_id: str, but: Sequence[str] = ()) -> None:
         def work(db: sqlite3.Connection) -> None:

@@ -34,6 +34,8 @@ def charger(label: str, *connectors: Row, state: str = "connected", since: str |
         "id": f"CL-{label}",
         "label": label,
         "site": {"id": "site-1", "name": "Rideau Centre P2"},
+        "latitude": 45.42,
+        "longitude": -75.69,
         "protocol": "ocpp1.6",
         "connection": {"state": state, "since": since, "last_frame_at": None, "last_frame_age_s": None},
         "boot": {"status": "Accepted", "at": "2026-01-01T11:00:00Z"},
@@ -44,14 +46,34 @@ def charger(label: str, *connectors: Row, state: str = "connected", since: str |
     }
 
 
-def session(driver: str | None, energy_wh: float | None = None, charger: str = "CL-1042") -> Row:
+def authorization(answer: str, *, own: bool = True, charger: str = "CL-1042", connector: int | None = 1) -> Row:
     return {
-        "id": "ses_1",
         "charger": charger,
+        "label": charger.removeprefix("CL-"),
+        "connector": connector,
+        "own": own,
+        "token": "tok_ada" if own else None,
+        "token_last4": "AD01" if own else "9999",
+        "answer": answer,
+        "via": "Authorize",
+        "at": "2026-01-01T12:10:00Z",
+        "age_s": 30.0,
+    }
+
+
+def session(
+    driver: str | None, energy_wh: float | None = None, charger: str = "CL-1042", connector: int = 1, **more: Any
+) -> Row:
+    return {
+        "id": f"ses_{charger}_{connector}",
+        "charger": charger,
+        "connector": connector,
+        "started_at": "2026-01-01T11:42:00Z",
         "driver": driver,
         "state": "active",
         "energy_wh": energy_wh,
         "power_w": 7000,
+        **more,
     }
 
 
@@ -70,6 +92,14 @@ class FakeBridge:
         self.watches: list[Row] = []
         self.calls: list[str] = []
         self.unavailable = 0  # answers 503 that many times
+        self.ended: list[Row] = []  # sessions that are over, the newest first
+        self.authorizations: list[Row] = []
+        self.causes: list[str] = []
+        self.hold: str | None = None
+        self.gone: list[str] = []
+        self.free: list[str] = []
+        self.near: list[str] = []  # what a search around a place finds
+        self.watching = True
 
     def finish(self, command_id: str, **end: Any) -> None:
         self.commands[command_id] |= {"finished": True, **end}
@@ -86,7 +116,11 @@ class FakeBridge:
             return self._chargers(method, parts[1:], query, body)
         if parts[0] == "sessions":
             running = [one["session"] for row in self.chargers.values() for one in row["connectors"] if one["session"]]
-            return 200, {"sessions": [one for one in running if one["driver"] == query.get("driver")]}
+            found = self.ended if query.get("state") == "ended" else running
+            return 200, {"sessions": [one for one in found if one["driver"] == query.get("driver")]}
+        if parts[0] == "authorizations":
+            rows = [one for one in self.authorizations if one["own"] and query.get("driver") == "drv-ada"]
+            return 200, {"authorizations": rows}
         if parts[0] == "tokens":
             return 200, {"tokens": self.tokens.get(query.get("driver", ""), [])}
         if parts[0] == "guest-tokens":
@@ -97,12 +131,19 @@ class FakeBridge:
             found = self.commands.get(parts[1])
             return (200, found) if found else (404, {"type": "urn:chargeline:unknown-command", "detail": ""})
         if parts[0] == "watches":
+            if not self.watching:
+                return 429, {"type": "urn:chargeline:too-many-watches", "detail": "too many"}
+            for number, earlier in enumerate(self.watches, 1):
+                if earlier["idempotency_key"] == body["idempotency_key"]:
+                    return 201, {"id": f"wat_{number}"}
             self.watches.append(body)
             return 201, {"id": f"wat_{len(self.watches)}"}
         return 404, {"type": "urn:chargeline:not-found", "detail": path}
 
     def _chargers(self, method: str, parts: list[str], query: Row, body: Row) -> tuple[int, Row]:
         if not parts:
+            if query.get("available") == "true":
+                return 200, {"chargers": [self.chargers[one] for one in self.near]}
             code = _folded(query.get("code", ""))
             rows = self.chargers.values()
             fitting = [row for row in rows if _folded(row["id"]).endswith(code) or _folded(row["label"]).endswith(code)]
@@ -112,7 +153,38 @@ class FakeBridge:
             return 404, {"type": "urn:chargeline:unknown-charger", "detail": parts[0]}
         if parts[1:] == ["commands"]:
             return self._command(row, body)
+        if parts[1:] == ["diagnosis"]:
+            return 200, self._diagnosis(row, query)
         return 200, row
+
+    def _diagnosis(self, row: Row, query: Row) -> Row:
+        """docs/contracts.md, Diagnosis: the charger lies flat in it; the connector is picked where none is given."""
+        numbers = [one["connector"] for one in row["connectors"]]
+        waiting = [one["connector"] for one in row["connectors"] if one["status"] == "Preparing"]
+        picked = numbers[0] if len(numbers) == 1 else (waiting[0] if len(waiting) == 1 else None)
+        number = int(query["connector"]) if "connector" in query else picked
+        here = next((one["session"] for one in row["connectors"] if one["connector"] == number), None)
+        elsewhere = [
+            one["session"]
+            for other in self.chargers.values()
+            if other["id"] != row["id"]
+            for one in other["connectors"]
+            if one["session"] and one["session"]["driver"] == query.get("driver")
+        ]
+        own = bool(here and here["driver"] == query.get("driver"))
+        return {
+            **{name: value for name, value in row.items() if name not in ("id", "connection")},
+            "charger": row["id"],
+            "connectivity": row["connection"],
+            "connector": number,
+            "session": {**here, "own": own} if here else None,
+            "own_sessions_elsewhere": elsewhere,
+            "authorizations": self.authorizations,
+            "commands": [],
+            "hold": {"reason": self.hold, "at": None} if self.hold else None,
+            "site": {"id": "site-1", "name": "Rideau Centre P2", "chargers": 2, "gone": self.gone, "free": self.free},
+            "causes": [{"cause": name, "confidence": 0.9, "evidence": []} for name in self.causes],
+        }
 
     def _command(self, row: Row, body: Row) -> tuple[int, Row]:
         key = body["idempotency_key"]
@@ -126,7 +198,7 @@ class FakeBridge:
             "id": f"cmd_{len(self.commands) + 1}",
             "action": body["action"],
             "charger": row["id"],
-            "connector": body["connector"],
+            "connector": body.get("connector"),
             "state": "answered",
             "outcome": None,
             "finished": True,
@@ -142,7 +214,16 @@ class FakeBridge:
         self.bodies[key] = deepcopy(body)
         for name, value in end.get("then", {}).items():  # what the charger is like afterwards
             row["connectors"][0][name] = value
+        if command["action"] == "stop" and command["state"] == "verified":
+            self._end_session(body["session"])
         return (200 if command["finished"] else 202), command
+
+    def _end_session(self, session_id: str) -> None:
+        for row in self.chargers.values():
+            for one in row["connectors"]:
+                if one["session"] and one["session"]["id"] == session_id:
+                    self.ended.insert(0, {**one["session"], "state": "ended", "ended_at": "2026-01-01T12:12:00Z"})
+                    one["session"], one["status"] = None, "Finishing"
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:

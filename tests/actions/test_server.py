@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,31 +10,38 @@ import pytest
 from sanic import Sanic
 
 from actions.charging import BridgeClient
-from actions.dialogue.actions import Service
-from actions.dialogue.speech import read_titles
 from actions.server import make_app
-from chargeline.clock import ManualClock
+from actions.service import parts_of
+from actions.store.sqlite import SqliteStore
+from chargeline.clock import SystemClock
+from chargeline.settings import Settings
 from tests.actions.fake_bridge import FakeBridge
 
-TITLES = read_titles({"en": 'texts: {say_choice_not_starting: [{text: "A"}], say_choice_person: [{text: "B"}]}'})
+ROOT = Path(__file__).parents[2]
+TEXTS = {"en": (ROOT / "domain/responses/en.yml").read_text("utf-8")}
+SETTINGS = Settings(actions_key="front-door", operator_key="desk")
 
 
 @pytest.fixture
 async def http(
-    chargers: BridgeClient, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    chargers: BridgeClient, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     monkeypatch.setattr(
         Sanic, "test_mode", True
     )  # several apps in one process: Sanic rewrites its methods at each start
-    app = make_app(Service(chargers, ManualClock(), TITLES, ""), chargers, name=f"actions-{id(request)}")
+    store = SqliteStore(tmp_path / "actions.sqlite3")
+    parts = parts_of(SETTINGS, chargers, store, SystemClock(), TEXTS)
+    app = make_app(parts, chargers, name=f"actions-{id(request)}")
     listening = socket.create_server(("127.0.0.1", 0))
     server = await app.create_server(sock=listening, return_asyncio_server=True)
     assert server is not None
     await server.startup()
+    await server.before_start()
     port = listening.getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
     server.close()
+    await server.after_stop()
 
 
 def call(action: str, **tracker: Any) -> dict[str, Any]:
@@ -84,7 +92,7 @@ async def test_health_and_readiness_tell_whether_the_bridge_answers(
 
 
 async def test_an_action_without_its_slots_does_nothing(http: httpx.AsyncClient, bridge: FakeBridge) -> None:
-    for action in ("action_look", "action_start_charging"):
+    for action in ("action_look", "action_go_on"):
         answer = (await http.post("/webhook", json=call(action))).json()
         assert (answer["events"], answer["responses"]) == ([], [])
     assert bridge.commands == {}
@@ -92,8 +100,8 @@ async def test_an_action_without_its_slots_does_nothing(http: httpx.AsyncClient,
 
 async def test_a_message_without_metadata_is_served_as_a_guests(http: httpx.AsyncClient, bridge: FakeBridge) -> None:
     bare = {"text": "x", "intent": {"name": "affirm"}, "entities": [], "message_id": "abc"}
-    slots = {"next_step": "start", "charger_id": "CL-1042", "connector": 1}
-    answer = await http.post("/webhook", json=call("action_start_charging", latest_message=bare, slots=slots))
+    slots = {"next_step": "go_on:say_starting", "charger_id": "CL-1042", "connector": 1}
+    answer = await http.post("/webhook", json=call("action_go_on", latest_message=bare, slots=slots))
     assert answer.json()["responses"][0]["response"] == "say_charging"
     [body] = bridge.bodies.values()
     assert (body["actor"]["driver"], body["actor"]["tier"]) == ("guest:sms_a", 0)
@@ -110,11 +118,11 @@ async def test_a_broken_bridge_is_told_as_such_and_the_turn_goes_on(
 
 
 async def test_a_new_session_keeps_only_what_is_listed(http: httpx.AsyncClient) -> None:
-    slots = {"charger_id": "CL-1042", "told_commands": ["cmd_1"], "requested_slot": "connector", "offer": "retry"}
+    slots = {"charger_id": "CL-1042", "hint_seen": "CL-1042", "requested_slot": "connector", "offer": "retry"}
     events = (await http.post("/webhook", json=call("action_session_start", slots=slots))).json()["events"]
     assert events[0]["event"] == "session_started"
     assert {event["name"]: event["value"] for event in events if event["event"] == "slot"} == {
-        "told_commands": ["cmd_1"],
+        "hint_seen": "CL-1042",
         "requested_slot": None,
     }
     assert (events[-1]["event"], events[-1]["name"]) == ("action", "action_listen")

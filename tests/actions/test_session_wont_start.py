@@ -1,64 +1,70 @@
-"""Every branch of the playbook: what is seen, what is done, and that nothing is claimed without its effect."""
+"""Session won't start, every branch: what is seen, what is done, and that nothing is claimed without its effect."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from actions.bridge import Actor
 from actions.charging import BridgeClient
-from actions.playbooks.session_wont_start import Turn, finished, look, next_key, start
-from actions.playbooks.steps import Offer, duration_words, energy_words
-from tests.actions.fake_bridge import FakeBridge, charger, connector, session
+from actions.playbooks.start_charging import next_key
+from actions.playbooks.steps import Offer, Outcome, Tried, duration_words, energy_words
+from tests.actions.fake_bridge import FakeBridge, authorization, charger, connector, session
+from tests.actions.playing import GUEST, NOW, contact, play, wake
 
-NOW = datetime(2026, 1, 1, 12, 12, tzinfo=UTC)
-ADA = Turn(Actor("drv-ada", 1, "sms_a"), "in_1", "en")
+NOT_STARTING = contact("session_not_starting")
 CLAIMS = {"say_charging", "say_charging_no_energy", "say_already_charging", "say_already_charging_no_energy"}
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "starts", "offer"),
+    ("status", "said", "offer"),
     [
-        ("Preparing", "say_starting", True, None),
-        ("Available", "say_plug_not_seen", False, Offer.RETRY),
-        ("Finishing", "say_finishing", False, Offer.RETRY),
-        ("Reserved", "say_reserved", False, None),
-        ("Unavailable", "say_unavailable", False, None),
-        ("Faulted", "say_faulted", False, None),
-        ("Charging", "say_busy_other", False, None),
-        ("SuspendedEV", "say_suspended_car", False, None),
-        ("SuspendedEVSE", "say_suspended_charger", False, None),
-        (None, "say_status_unknown", False, Offer.RETRY),
+        ("Preparing", "say_starting", None),
+        ("Available", "say_plug_not_seen_watched", Offer.RETRY),
+        ("Finishing", "say_finishing_watched", Offer.RETRY),
+        ("Reserved", "say_reserved", Offer.PERSON),
+        ("Charging", "say_busy_other", Offer.PERSON),
+        ("SuspendedEV", "say_suspended_car", Offer.PERSON),
+        ("SuspendedEVSE", "say_suspended_charger", Offer.PERSON),
+        (None, "say_status_unknown", Offer.RETRY),
     ],
 )
 async def test_each_state_of_the_plug_has_its_words(
-    bridge: FakeBridge, chargers: BridgeClient, status: str | None, said: str, starts: bool, offer: Offer | None
+    bridge: FakeBridge, chargers: BridgeClient, status: str | None, said: str, offer: Offer | None
 ) -> None:
     bridge.chargers["CL-1042"] = charger("1042", connector(1, status))
-    seen = await look(chargers, "CL-1042", 1, "drv-ada", NOW)
-    assert (seen.say.name, seen.start, seen.offer) == (said, starts, offer)
+    played = await play(chargers, NOT_STARTING)
+    assert (played.said[0], played.offer) == (said, offer)
+    assert bool(bridge.commands) == (status == "Preparing")
 
 
-async def test_an_offline_charger_is_named_so_with_how_long(bridge: FakeBridge, chargers: BridgeClient) -> None:
-    bridge.chargers["CL-1042"] = charger("1042", state="disconnected", since="2026-01-01T12:00:00Z")
-    seen = await look(chargers, "CL-1042", None, "drv-ada", NOW)
-    assert (seen.say.name, seen.say.values["since"], seen.start) == ("say_offline", "12 min", False)
+async def test_the_plug_is_watched_for_in_place_of_asking(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Available"))
+    assert (await play(chargers, NOT_STARTING)).waiting == ["plug_seen"]
+    [watch] = bridge.watches
+    assert (watch["charger"], watch["connector"], watch["until"]) == ("CL-1042", 1, "status:Preparing")
+    assert watch["data"] == {"conversation": "sms_a", "language": "en", "purpose": "plug_seen"}
 
 
-async def test_an_offline_charger_that_never_connected_has_no_since(bridge: FakeBridge, chargers: BridgeClient) -> None:
-    bridge.chargers["CL-1042"] = charger("1042", state="disconnected")
-    assert (await look(chargers, "CL-1042", 1, "drv-ada", NOW)).say.name == "say_offline_since_unknown"
+async def test_what_cannot_be_watched_is_not_promised(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Available"))
+    bridge.watching = False
+    assert (await play(chargers, NOT_STARTING)).said == ["say_plug_not_seen"]
 
 
-async def test_a_charger_that_is_not_booted_gets_no_start(bridge: FakeBridge, chargers: BridgeClient) -> None:
-    bridge.chargers["CL-1042"] = charger("1042", boot={"status": "Pending"})
-    seen = await look(chargers, "CL-1042", 1, "drv-ada", NOW)
-    assert (seen.say.name, seen.start) == ("say_boot_pending", False)
+async def test_the_plug_that_came_is_started_without_a_word(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    played = await wake(chargers, NOT_STARTING, "plug_seen")
+    assert (played.said, played.outcome) == (["say_plug_seen", "say_charging"], Outcome.FIXED)
 
 
-async def test_a_fault_names_its_error(bridge: FakeBridge, chargers: BridgeClient) -> None:
-    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Faulted", error_code="GroundFailure"))
-    assert (await look(chargers, "CL-1042", 1, "drv-ada", NOW)).say.values["error"] == " (GroundFailure)"
+async def test_a_plug_that_never_came_leads_elsewhere(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Available"))
+    played = await wake(chargers, NOT_STARTING, "plug_seen", met=False)
+    assert played.said == ["say_plug_still_not_seen", "say_next_none"]
+    assert bridge.commands == {}
+
+
+async def test_a_wake_that_came_too_late_is_silent(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Charging", session=session("drv-ada", 10)))
+    assert (await wake(chargers, NOT_STARTING, "plug_seen")).steps == []
 
 
 @pytest.mark.parametrize(
@@ -77,13 +83,15 @@ async def test_a_running_session_is_told_as_whose_it_is(
     bridge: FakeBridge, chargers: BridgeClient, status: str, driver: str, energy: float | None, said: str
 ) -> None:
     bridge.chargers["CL-1042"] = charger("1042", connector(1, status, session=session(driver, energy)))
-    seen = await look(chargers, "CL-1042", 1, "drv-ada", NOW)
-    assert (seen.say.name, seen.start) == (said, False)
+    played = await play(chargers, NOT_STARTING)
+    assert played.said == [said]
+    assert bridge.commands == {}
 
 
 async def test_a_verified_start_is_told_with_its_proof(bridge: FakeBridge, chargers: BridgeClient) -> None:
-    outcome = await start(chargers, "CL-1042", 1, ADA)
-    assert (outcome.say.name, outcome.say.values["energy"]) == ("say_charging", "12 Wh")
+    played = await play(chargers, NOT_STARTING)
+    assert played.said == ["say_starting", "say_charging"]
+    assert (played.values["energy"], played.outcome) == ("12 Wh", Outcome.FIXED)
     [body] = bridge.bodies.values()
     assert (body["token"], body["idempotency_key"]) == ("tok_ada", "in_1:start:1")
     assert body["actor"] == {"driver": "drv-ada", "tier": 1, "conversation": "sms_a"}
@@ -93,13 +101,14 @@ async def test_a_verified_start_is_told_with_its_proof(bridge: FakeBridge, charg
     ("end", "said", "offer"),
     [
         ({"state": "rejected", "outcome": "rejected"}, "say_rejected", Offer.RETRY),
-        ({"state": "rejected", "outcome": "not_supported"}, "say_not_supported", None),
+        ({"state": "rejected", "outcome": "not_supported"}, "say_not_supported", Offer.PERSON),
         ({"state": "rejected", "outcome": "call_error"}, "say_charger_error", Offer.RETRY),
         ({"state": "rejected", "outcome": "invalid_answer"}, "say_charger_error", Offer.RETRY),
         ({"state": "timed_out", "outcome": "timed_out"}, "say_timed_out", Offer.RETRY),
         ({"state": "timed_out", "outcome": None}, "say_timed_out", Offer.RETRY),
         ({"state": "not_verified", "outcome": "accepted_no_effect"}, "say_accepted_no_effect", Offer.RETRY),
-        ({"state": "not_verified", "outcome": "car_not_drawing"}, "say_car_not_drawing", None),
+        ({"state": "not_verified", "outcome": "car_not_drawing"}, "say_car_not_drawing", Offer.PERSON),
+        ({"state": "not_verified", "outcome": "no_energy"}, "say_no_energy", Offer.PERSON),
         ({"state": "not_verified", "outcome": "something_new"}, "say_outcome_unknown", Offer.RETRY),
     ],
 )
@@ -107,10 +116,27 @@ async def test_each_end_without_a_session_is_told_and_never_as_charging(
     bridge: FakeBridge, chargers: BridgeClient, end: dict[str, Any], said: str, offer: Offer | None
 ) -> None:
     bridge.ends = [end]
-    outcome = await start(chargers, "CL-1042", 1, ADA)
-    assert (outcome.say.name, outcome.offer) == (said, offer)
-    assert outcome.say.name not in CLAIMS
+    played = await play(chargers, NOT_STARTING)
+    assert (played.said[1], played.offer) == (said, offer)
+    assert not CLAIMS & set(played.said)
     assert len(bridge.commands) == 1, "nothing is started a second time on these"
+
+
+async def test_the_second_failure_leads_elsewhere_or_to_a_person(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.ends = [{"state": "rejected", "outcome": "rejected"}]
+    again = contact("session_not_starting", tried=[(Tried("start", "cmd_0", "rejected"), NOW)])
+    played = await play(chargers, again)
+    assert played.said == ["say_starting", "say_rejected_again", "say_next_none"]
+    assert (played.outcome, played.offer) == (Outcome.NOT_FIXED, Offer.PERSON)
+
+
+async def test_who_has_replugged_is_not_asked_to(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.ends = [{"state": "rejected", "outcome": "rejected"}]
+    bridge.chargers["CL-1043"] = charger("1043", connector(1, "Available"))
+    bridge.free = ["CL-1043"]
+    played = await play(chargers, contact("session_not_starting", reported=["replugged"]))
+    assert played.said == ["say_starting", "say_rejected_again", "say_next_site"]
+    assert played.outcome is Outcome.REDIRECTED
 
 
 @pytest.mark.parametrize(
@@ -130,26 +156,27 @@ async def test_a_refusal_of_the_gate_is_told_by_its_rule(
     bridge: FakeBridge, chargers: BridgeClient, rule: str, said: str
 ) -> None:
     bridge.ends = [{"state": "refused", "refused": {"rule": rule, "why": "…"}}]
-    outcome = await start(chargers, "CL-1042", 1, ADA)
-    assert (outcome.say.name, outcome.offer) == (said, Offer.PERSON)
+    played = await play(chargers, NOT_STARTING)
+    assert (played.said[1], played.offer) == (said, Offer.PERSON)
 
 
 async def test_a_start_that_is_under_way_already_is_named_so(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.ends = [{"state": "refused", "refused": {"rule": "once", "why": "…"}}]
-    assert (await start(chargers, "CL-1042", 1, ADA)).say.name == "say_refused_once"
+    assert (await play(chargers, NOT_STARTING)).said[1] == "say_refused_once"
 
 
-async def test_a_session_elsewhere_is_named_with_its_charger(bridge: FakeBridge, chargers: BridgeClient) -> None:
+async def test_a_session_elsewhere_is_named_and_may_be_finished(bridge: FakeBridge, chargers: BridgeClient) -> None:
     running = session("drv-ada", 10, charger="CL-1043")
     bridge.chargers["CL-1043"] = charger("1043", connector(1, "Charging", session=running))
     bridge.ends = [{"state": "refused", "refused": {"rule": "once", "why": "…"}}]
-    outcome = await start(chargers, "CL-1042", 1, ADA)
-    assert (outcome.say.name, outcome.say.values["other"]) == ("say_refused_once_session", "1043")
+    played = await play(chargers, NOT_STARTING)
+    assert (played.said[1], played.values["other"]) == ("say_refused_once_session", "1043")
+    assert played.offer is Offer.FINISH
 
 
 async def test_a_late_effect_behind_a_time_out_is_seen(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.ends = [{"state": "timed_out", "then": {"status": "Charging", "session": session("drv-ada", 40)}}]
-    assert (await start(chargers, "CL-1042", 1, ADA)).say.name == "say_already_charging"
+    assert (await play(chargers, NOT_STARTING)).said[1] == "say_already_charging"
 
 
 @pytest.mark.parametrize(("energy", "said"), [(0.0, "say_car_not_drawing"), (25.0, "say_already_charging")])
@@ -158,19 +185,18 @@ async def test_a_car_that_drew_nothing_charges_only_once_energy_has_come(
 ) -> None:
     after = {"status": "Charging", "session": session("drv-ada", energy)}
     bridge.ends = [{"state": "not_verified", "outcome": "car_not_drawing", "then": after}]
-    assert (await start(chargers, "CL-1042", 1, ADA)).say.name == said
+    assert (await play(chargers, NOT_STARTING)).said[1] == said
 
 
 async def test_a_lost_command_is_sent_once_more_when_nothing_runs(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.ends = [{"state": "disconnected"}, {"state": "verified"}]
-    assert (await start(chargers, "CL-1042", 1, ADA)).say.name == "say_charging"
+    assert (await play(chargers, NOT_STARTING)).said[-1] == "say_charging"
     assert list(bridge.bodies) == ["in_1:start:1", "in_1:start:2"]
 
 
 async def test_there_is_never_a_third_start(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.ends = [{"state": "disconnected"}] * 5
-    outcome = await start(chargers, "CL-1042", 1, ADA)
-    assert outcome.say.name == "say_disconnected"
+    assert "say_disconnected" in (await play(chargers, NOT_STARTING)).said
     assert len(bridge.commands) == 2
 
 
@@ -181,39 +207,50 @@ async def test_a_lost_command_is_not_repeated_when_the_state_has_moved_on(
     bridge: FakeBridge, chargers: BridgeClient, then: dict[str, Any]
 ) -> None:
     bridge.ends = [{"state": "disconnected", "then": then}]
-    await start(chargers, "CL-1042", 1, ADA)
+    await play(chargers, NOT_STARTING)
     assert len(bridge.commands) == 1
 
 
 async def test_an_open_end_is_watched_and_told_later(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.ends = [{"state": "answered", "finished": False}]
-    outcome = await start(chargers, "CL-1042", 1, ADA)
-    assert outcome.say.name == "say_still_waiting"
-    assert bridge.watches[0]["data"] == {"conversation": "sms_a", "language": "en"}
-    assert await finished(chargers, "cmd_1", ADA) is None
+    played = await play(chargers, NOT_STARTING)
+    assert (played.said[-1], played.waiting) == ("say_still_waiting", ["start"])
+    assert bridge.watches[0]["data"] == {"conversation": "sms_a", "language": "en", "purpose": "start"}
+    assert (await wake(chargers, NOT_STARTING, "start", command="cmd_1")).said == []
     bridge.finish("cmd_1", state="verified")
-    later = await finished(chargers, "cmd_1", ADA)
-    assert later is not None
-    assert later.say.name == "say_charging"
+    assert (await wake(chargers, NOT_STARTING, "start", command="cmd_1")).said == ["say_charging"]
 
 
 async def test_a_repeated_turn_starts_nothing_again(bridge: FakeBridge, chargers: BridgeClient) -> None:
-    first, second = [await start(chargers, "CL-1042", 1, ADA) for _ in range(2)]
-    assert first == second
+    for _ in range(2):
+        await play(chargers, NOT_STARTING)
     assert len(bridge.commands) == 1
 
 
 async def test_blocked_tokens_start_nothing(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.tokens["drv-ada"][0]["status"] = "Blocked"
-    assert (await start(chargers, "CL-1042", 1, ADA)).say.name == "say_no_token"
+    assert (await play(chargers, NOT_STARTING)).said[-1] == "say_no_token"
     assert bridge.commands == {}
 
 
+async def test_a_card_that_was_refused_a_moment_ago_is_talked_about(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.tokens["drv-ada"][0]["status"] = "Expired"
+    bridge.authorizations, bridge.causes = [authorization("Expired")], ["token_expired"]
+    assert (await play(chargers, NOT_STARTING)).said == ["say_card_expired"]
+
+
 async def test_a_guest_charges_only_where_the_operator_lets_guests(bridge: FakeBridge, chargers: BridgeClient) -> None:
-    guest = Turn(Actor("guest:web_1", 0, "web_1"), "in_1", "en")
-    assert (await start(chargers, "CL-1042", 1, guest)).say.name == "say_charging"
+    assert (await play(chargers, contact("session_not_starting", turn=GUEST))).said[-1] == "say_charging"
     bridge.guests = False
-    assert (await start(chargers, "CL-1042", 1, guest)).say.name == "say_refused_no_free_energy"
+    later = contact("session_not_starting", turn=GUEST)
+    assert (await play(chargers, later)).said[-1] == "say_refused_no_free_energy"
+
+
+async def test_a_charger_with_danger_on_it_is_never_started(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Unavailable"))
+    bridge.hold = "hazard"
+    assert (await play(chargers, NOT_STARTING)).said[0] == "say_hazard_hold"
+    assert bridge.commands == {}
 
 
 def test_keys_of_further_attempts() -> None:

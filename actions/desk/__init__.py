@@ -1,0 +1,1 @@
+"""People: cases that tell them what happened, and the ways by which they hear of those that need them."""

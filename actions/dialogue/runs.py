@@ -1,0 +1,128 @@
+"""Runs playbooks for the dialogue: says their words, writes their steps into the case, remembers what the next turn needs.
+
+A playbook whose words go out before an act is held between two actions of one turn. If the server was restarted in between,
+it runs again from the top: every act has the turn's own key, so nothing is done twice, and what was said is not said again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from actions.cases import Case
+from actions.desk.desk import Desk
+from actions.playbooks.book import PLAYBOOKS, WAKES
+from actions.playbooks.contact import Contact, Ports, Turn, Wake
+from actions.playbooks.steps import End, Say, Step, Tried
+
+log = structlog.get_logger(__name__)
+
+_HELD = 512  # turns between their two actions; far more than ever run at once
+
+
+@dataclass(slots=True)
+class Run:
+    """One playbook in one turn. `said`: the names of its words so far."""
+
+    case: str
+    steps: AsyncIterator[Step]
+    skip: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    end: End | None = None
+    over: bool = False
+
+
+class Runs:
+    def __init__(self, ports: Ports, desk: Desk) -> None:
+        self._ports = ports
+        self._desk = desk
+        self._held: OrderedDict[str, Run] = OrderedDict()
+
+    async def begin(
+        self,
+        turn: Turn,
+        problem: str,
+        charger: str | None,
+        connector: int | None,
+        reported: frozenset[str],
+        skip: Sequence[str] = (),
+    ) -> Run:
+        case = await self._desk.contact(turn, problem, charger, connector)
+        contact = contact_of(case, turn, problem, charger, connector, reported)
+        return Run(case.id, PLAYBOOKS[problem].run(self._ports, contact), skip=list(skip))
+
+    async def wake(self, turn: Turn, event: str, *, met: bool) -> Run | None:
+        """What goes on after something that was waited for; None where nobody waits for it any more."""
+        wait = await self._desk.store.wait(event)
+        if wait is None or wait.over or wait.conversation != turn.actor.conversation:
+            return None
+        case = await self._desk.store.case(wait.case)
+        if case is None or wait.purpose not in WAKES:
+            return None
+        contact = contact_of(case, turn, case.problem, wait.charger, wait.connector, frozenset())
+        command = event if event.startswith("cmd_") else None
+        return Run(case.id, WAKES[wait.purpose](self._ports, contact, Wake(wait.purpose, met, command)))
+
+    async def told(self, event: str) -> None:
+        await self._desk.store.end_wait(event)
+
+    async def forward(self, run: Run, say: Callable[[Say], None], *, to_end: bool) -> None:
+        """Runs on, to the first words before an act or to the end. What was said stands, whatever happens after."""
+        taken: list[Step] = []
+        try:
+            async for step in run.steps:
+                taken.append(step)
+                if isinstance(step, End):
+                    run.end = step
+                if isinstance(step, Say):
+                    if run.skip and run.skip[0] == step.name:
+                        run.skip.pop(0)
+                    else:
+                        say(step)
+                        run.said.append(step.name)
+                    if step.first and not to_end:
+                        return
+            run.over = True
+        finally:
+            if taken:
+                await self._desk.note(run.case, taken)
+
+    def hold(self, turn: Turn, run: Run) -> None:
+        self._held[_key(turn)] = run
+        while len(self._held) > _HELD:
+            self._held.popitem(last=False)
+
+    def held(self, turn: Turn) -> Run | None:
+        return self._held.pop(_key(turn), None)
+
+
+def contact_of(
+    case: Case, turn: Turn, problem: str, charger: str | None, connector: int | None, reported: frozenset[str]
+) -> Contact:
+    return Contact(
+        turn=turn,
+        problem=problem,
+        charger_id=charger,
+        connector=connector,
+        reported=reported,
+        tried=tuple(Tried(one.action, one.command, one.outcome, one.answer, one.observed) for one in case.tried),
+        tried_at=tuple(one.at for one in case.tried),
+    )
+
+
+def _key(turn: Turn) -> str:
+    return f"{turn.actor.conversation}:{turn.message_id}"
+
+
+def transcript_of(events: Sequence[Mapping[str, Any]], most: int = 60) -> list[dict[str, Any]]:
+    """What driver and bot said, from a tracker's events; without what the front door itself said."""
+    lines: list[dict[str, Any]] = []
+    for event in events:
+        kind, text = event.get("event"), event.get("text")
+        if kind in ("user", "bot") and isinstance(text, str) and text and not text.startswith("/"):
+            lines.append({"by": "driver" if kind == "user" else "bot", "text": text, "at": event.get("timestamp")})
+    return lines[-most:]
