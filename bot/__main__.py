@@ -11,6 +11,7 @@ import uvloop
 
 from bot.drivers import DriversFileError
 from bot.front_door import CannotListen, front_door
+from chargeline.imports import note_missing_modules
 from chargeline.logs import configure
 from chargeline.mongo import PyMongoError
 from chargeline.settings import Settings, SettingsError
@@ -28,6 +29,7 @@ async def _serve(settings: Settings) -> None:
 
 def main() -> int:
     try:
+        note_missing_modules()
         settings = Settings.load()
         configure("bot", settings.log_format, settings.log_level)
         uvloop.run(_serve(settings))

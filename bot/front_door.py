@@ -76,6 +76,7 @@ async def front_door(
     """The running front door; yields its port. Raises CannotListen, DriversFileError, SchemaTooNew."""
     tuning = tuning or Tuning()
     ears = ears or Ears(is_hazard=lambda text: match(text) is not None, detect=lambda _, before: before)
+    ears.is_hazard("")  # reads and compiles the patterns now, not while the first driver waits
     clock = clock_from(settings.clock_speed, settings.clock_epoch)
     wall = SystemClock()
     drivers = load_drivers(settings.drivers_file, guest_starts=settings.guest_starts)

@@ -170,7 +170,7 @@ def _delivery_values(delivery: Delivery) -> tuple[str | float | int | None, ...]
 
 class SqliteStore:
     def __init__(self, path: Path | str) -> None:
-        self._db = Sqlite(path, _MIGRATIONS)
+        self._db = Sqlite(path, _MIGRATIONS, inline_reads=True)
 
     async def open(self) -> None:
         await self._db.open()
