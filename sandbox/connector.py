@@ -58,6 +58,10 @@ class Reservation:
     parent: str | None
     expires_at: datetime
 
+    def holds_for(self, token: str, parent: str | None) -> bool:
+        """True where this token, or one of the same parent, may charge."""
+        return self.token == token or (parent is not None and self.parent == parent)
+
 
 @dataclass(slots=True)
 class Transaction:

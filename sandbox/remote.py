@@ -8,6 +8,7 @@ from typing import Literal
 import structlog
 
 from chargeline.logs import masked
+from sandbox import cures
 from sandbox.connector import Authorisation, Connector, Reservation
 from sandbox.station import Station
 
@@ -69,7 +70,7 @@ def change_availability(
     for connector in touched:
         connector.operative = operative
     if operative:
-        station.put_into_service(numbers)
+        cures.put_into_service(station.faults, numbers)
     waits = not operative and any(connector.transaction is not None for connector in touched)
     station.refresh()
     return "Scheduled" if waits else "Accepted"

@@ -14,6 +14,7 @@ import structlog
 
 from chargeline.clock import Clock
 from chargeline.logs import masked
+from sandbox import cures
 from sandbox.car import Car
 from sandbox.connector import (
     Authorisation,
@@ -134,7 +135,7 @@ class Station:
         connector.car = car
         connector.finishing = False
         connector.unlocks = 0
-        self._cure("cured_by_replug", number)
+        cures.cure(self.faults, "cured_by_replug", number)
         if not self.faults.has("start_timeout", number):
             self.reporter.plugged(number)
         if connector.authorisation is not None:
@@ -207,7 +208,7 @@ class Station:
                 connector.authorisation = None
                 self.reporter.authorisation_lapsed(number)
             connector.finishing = False
-        self._cure("cured_by_reset", None)
+        cures.cure(self.faults, "cured_by_reset")
         self.refresh()
 
     def empty(self) -> None:
@@ -226,20 +227,8 @@ class Station:
         for number in numbers:
             self.connectors[number].authorisation = None
             self.connectors[number].finishing = False
-            self._cure("cured_by_reset", number)
+            cures.cure(self.faults, "cured_by_reset", number)
         self.refresh()
-
-    def put_into_service(self, numbers: Sequence[int] | None) -> None:
-        """A remote hand made the connectors operative: this ends the fault `inoperative` where it is not locked."""
-        fault = self.faults.get("inoperative")
-        if fault is not None and not fault["locked"] and (numbers is None or fault.get("connector") in numbers):
-            self.faults.clear("inoperative")
-
-    def list_renewed(self, kind: str) -> None:
-        """The local `list` was sent anew, or the `cache` cleared: a stale entry in it is gone."""
-        fault = self.faults.get("stale_list")
-        if fault is not None and fault["kept_in"] in {kind, "either"}:
-            self.faults.clear("stale_list")
 
     def hold_for(self, connector: Connector, reservation: Reservation) -> None:
         connector.reservation = reservation
@@ -252,12 +241,6 @@ class Station:
         if gone is not None and gone.number >= FAULT_RESERVATION:
             self.faults.clear("reserved")
         self.refresh()
-
-    def _cure(self, by: str, number: int | None) -> None:
-        """Takes away the faults that say they end this way, those of connector `number` only where one is given."""
-        for name, params in self.faults.all().items():
-            if params.get(by) and (number is None or params.get("connector") in {None, number}):
-                self.faults.clear(name)
 
     # --- transactions -------------------------------------------------------------------------------------------
     def end(self, connector: Connector, reason: str, token: str | None = None) -> None:
@@ -324,7 +307,7 @@ class Station:
             if other is not connector and other.plan.evse == connector.plan.evse and other.transaction is not None:
                 return f"Connector {other.number} of the same EVSE is charging."
         reservation = connector.reservation
-        if reservation is not None and not _holds(reservation, token, parent):
+        if reservation is not None and not reservation.holds_for(token, parent):
             return f"Connector {connector.number} is reserved for another card."
         return None
 
@@ -344,7 +327,7 @@ class Station:
         connector.authorisation = None
         self._count += 1
         reservation = connector.reservation
-        if reservation is not None and _holds(reservation, authorisation.token, authorisation.parent):
+        if reservation is not None and reservation.holds_for(authorisation.token, authorisation.parent):
             self.free(connector)
         else:
             reservation = None
@@ -417,7 +400,3 @@ class Station:
             if fault is not None and fault.get("connector") in {None, connector.number}:
                 number, until = FAULT_RESERVATION + connector.number, timedelta(seconds=fault["seconds"])
                 self.hold_for(connector, Reservation(number, fault["token"], None, self.clock.now() + until))
-
-
-def _holds(reservation: Reservation, token: str, parent: str | None) -> bool:
-    return reservation.token == token or (parent is not None and reservation.parent == parent)

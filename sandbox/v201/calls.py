@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from sandbox import remote, schemas
+from sandbox import cures, remote, schemas
 from sandbox.connector import Reservation
 from sandbox.frames import Payload
 from sandbox.socket import Answer, Refusal
@@ -138,7 +138,7 @@ def _clear_cache(charger: Protocol201, payload: Payload) -> Answer:
     if not charger.station.behaviour.tokens.cache:
         return Answer({"status": "Rejected"})
     charger.station.tokens.cache.clear()
-    charger.station.list_renewed("cache")
+    cures.list_renewed(charger.faults, "cache")
     return Answer({"status": "Accepted"})
 
 
@@ -160,7 +160,7 @@ def _send_local_list(charger: Protocol201, payload: Payload) -> Answer:
     limit = charger.station.behaviour.local_list_limit
     status = charger.station.tokens.update(payload["versionNumber"], changes, full=full, limit=limit)
     if status == "Accepted":
-        charger.station.list_renewed("list")
+        cures.list_renewed(charger.faults, "list")
     return Answer({"status": status})
 
 
