@@ -5,15 +5,16 @@ Sending has no idempotency key, so a send whose answer never came is looked up, 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
+import aiohttp
 import orjson
 
-_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+_TIMEOUT = aiohttp.ClientTimeout(total=15.0, sock_connect=5.0, sock_read=10.0)
 _PAGE = "50"
 
 
@@ -50,41 +51,43 @@ class Sent:
 
 class TwilioApi:
     def __init__(self, url: str, account_sid: str, auth_token: str, from_number: str) -> None:
-        self._path = f"/2010-04-01/Accounts/{account_sid}/Messages.json"
+        self._url = f"{url.rstrip('/')}/2010-04-01/Accounts/{account_sid}/Messages.json"
         self._from = from_number
-        self._http = httpx.AsyncClient(
-            base_url=url.rstrip("/"), auth=(account_sid, auth_token), timeout=_TIMEOUT, trust_env=False
-        )
+        login = b64encode(f"{account_sid}:{auth_token}".encode()).decode()
+        self._http = aiohttp.ClientSession(headers={"Authorization": f"Basic {login}"}, timeout=_TIMEOUT)
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     async def send(self, to: str, body: str) -> str:
         """Twilio's id of the message. Raises TryLater, Refused or OutcomeUnknown."""
         try:
-            response = await self._http.post(self._path, data={"To": to, "From": self._from, "Body": body})
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            async with self._http.post(self._url, data={"To": to, "From": self._from, "Body": body}) as response:
+                content = await response.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TryLater(repr(error)) from error
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise OutcomeUnknown(repr(error)) from error
-        if response.status_code in {200, 201}:
-            sid = _object(response).get("sid")
+        if response.status in {200, 201}:
+            sid = _object(content).get("sid")
             if not isinstance(sid, str):
                 raise OutcomeUnknown("the answer has no sid")
             return sid
-        if response.status_code == 429 or response.status_code >= 500:
-            raise TryLater(f"HTTP {response.status_code}", _retry_after_s(response))
-        raise Refused(str(_object(response).get("code") or response.status_code))
+        if response.status == 429 or response.status >= 500:
+            raise TryLater(f"HTTP {response.status}", _retry_after_s(response.headers.get("retry-after", "")))
+        raise Refused(str(_object(content).get("code") or response.status))
 
     async def sent_to(self, to: str) -> list[Sent]:
         """The last messages to this number. Raises SendError where the list cannot be had."""
+        params = {"To": to, "From": self._from, "PageSize": _PAGE}
         try:
-            response = await self._http.get(self._path, params={"To": to, "From": self._from, "PageSize": _PAGE})
-        except httpx.HTTPError as error:
+            async with self._http.get(self._url, params=params) as response:
+                content = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise SendError(repr(error)) from error
-        messages = _object(response).get("messages") if response.status_code == 200 else None
+        messages = _object(content).get("messages") if response.status == 200 else None
         if not isinstance(messages, list):
-            raise SendError(f"no list of messages (HTTP {response.status_code})")
+            raise SendError(f"no list of messages (HTTP {response.status})")
         return [
             Sent(str(message["sid"]), str(message.get("body") or ""), _date(message.get("date_created")))
             for message in messages
@@ -92,17 +95,16 @@ class TwilioApi:
         ]
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
+def _object(content: bytes) -> dict[str, Any]:
     try:
-        value = orjson.loads(response.content)
+        value = orjson.loads(content)
     except orjson.JSONDecodeError:
         return {}  # the status alone decides then
     return value if isinstance(value, dict) else {}
 
 
-def _retry_after_s(response: httpx.Response) -> float | None:
+def _retry_after_s(raw: str) -> float | None:
     """`Retry-After` in its seconds form, which is the one that Twilio sends."""
-    raw = response.headers.get("retry-after", "")
     return float(raw) if raw.isdecimal() else None
 
 
