@@ -205,14 +205,17 @@ class Stack:
         self.http.post(f"{self.sandbox}/v1/reset").raise_for_status()
         until("the simulated chargers are back", lambda: self.http.get(f"{self.sandbox}/readyz").status_code == 200, 60)
 
+    def ask_bridge(self, path: str, **params: str) -> Any:
+        key = {"Authorization": f"Bearer {self.key('BRIDGE_OPERATOR_KEY')}"}
+        return self.http.get(f"{self.bridge}/v1/{path}", params=params, headers=key).raise_for_status().json()
+
+    def charger(self, charger: str) -> dict[str, Any]:
+        """A charger as the bridge sees it."""
+        found: dict[str, Any] = self.ask_bridge(f"chargers/{charger}")
+        return found
+
     def sessions(self, charger: str) -> list[dict[str, Any]]:
-        answer = self.http.get(
-            f"{self.bridge}/v1/sessions",
-            params={"charger": charger},
-            headers={"Authorization": f"Bearer {self.key('BRIDGE_OPERATOR_KEY')}"},
-        )
-        answer.raise_for_status()
-        sessions: list[dict[str, Any]] = answer.json()["sessions"]
+        sessions: list[dict[str, Any]] = self.ask_bridge("sessions", charger=charger)["sessions"]
         return sessions
 
 
