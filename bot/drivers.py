@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.store.model import Channel, Conversation
+from bot.texts import DEFAULT_LANGUAGE
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 
@@ -32,14 +33,19 @@ class Drivers:
         self._guest_tier = guest_tier
 
     def of(self, conversation: Conversation) -> Driver:
-        """A phone number proves who someone is only where the carrier delivered it: on SMS.
+        """Who they are, and the language to answer in."""
+        guest = Driver(f"guest:{conversation.id}", self._guest_tier, DEFAULT_LANGUAGE)
+        driver = self._known(conversation) or guest
+        return replace(driver, language=self.language_of(conversation) or DEFAULT_LANGUAGE)
 
-        The language is the one that the driver writes in, where that has shown, else what the operator's list says.
-        """
-        driver = Driver(f"guest:{conversation.id}", self._guest_tier, "en")
-        if conversation.channel is Channel.SMS:
-            driver = self._by_phone.get(conversation.address, driver)
-        return replace(driver, language=conversation.language or driver.language)
+    def language_of(self, conversation: Conversation) -> str | None:
+        """What the driver writes in, where that has shown, else what the operator's list says, else not known."""
+        known = self._known(conversation)
+        return conversation.language or (known.language if known is not None else None)
+
+    def _known(self, conversation: Conversation) -> Driver | None:
+        """A phone number proves who someone is only where the carrier delivered it: on SMS."""
+        return self._by_phone.get(conversation.address) if conversation.channel is Channel.SMS else None
 
 
 def load_drivers(path: str, *, guest_starts: bool) -> Drivers:
@@ -69,5 +75,5 @@ def _read(path: Path) -> dict[str, Driver]:
             raise DriversFileError(f"{where}: the phone must be written in E.164, like +15551234567")
         if phone in by_phone:
             raise DriversFileError(f"{where}: another driver has the same phone")
-        by_phone[phone] = Driver(row["driver_id"], 1, str(row.get("language") or "en"))
+        by_phone[phone] = Driver(row["driver_id"], 1, str(row.get("language") or DEFAULT_LANGUAGE))
     return by_phone

@@ -22,9 +22,8 @@ from bot.channels.twilio_api import TwilioApi
 from bot.drivers import load_drivers
 from bot.feed import Feed
 from bot.forwarding import Forwarding, ForwardLimits
-from bot.hazard import match
 from bot.hazards import HazardLimits, Hazards
-from bot.hearing import Ears, Hearing
+from bot.hearing import Ears, Hearing, real_ears
 from bot.inbox import Inbox
 from bot.lanes import Lanes
 from bot.metrics import Metrics
@@ -75,8 +74,7 @@ async def front_door(
 ) -> AsyncIterator[int]:
     """The running front door; yields its port. Raises CannotListen, DriversFileError, SchemaTooNew."""
     tuning = tuning or Tuning()
-    ears = ears or Ears(is_hazard=lambda text: match(text) is not None, detect=lambda _, before: before)
-    ears.is_hazard("")  # reads and compiles the patterns now, not while the first driver waits
+    ears = ears or real_ears()
     clock = clock_from(settings.clock_speed, settings.clock_epoch)
     wall = SystemClock()
     drivers = load_drivers(settings.drivers_file, guest_starts=settings.guest_starts)
@@ -164,7 +162,7 @@ async def front_door(
             stack.push_async_callback(carrier.close)
             outbox = Outbox(store=store, carrier=carrier, metrics=metrics, wall=wall, limits=tuning.sends)
             lanes["outbox"] = Lanes("outbox", store.undelivered, outbox.work_through, parallel=_LANES)
-        inbox = Inbox(store=store, feed=feed, metrics=metrics, clock=clock, is_hazard=ears.is_hazard, new_item=wake)
+        inbox = Inbox(store=store, feed=feed, metrics=metrics, clock=clock, danger=ears.danger, new_item=wake)
 
         app = _app(settings, store, inbox, feed, metrics, rasa, clock)
         app.blueprint(desk.blueprint(settings.operator_key, store, replies, drivers, feed))

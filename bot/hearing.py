@@ -9,18 +9,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.drivers import Drivers
+from bot.hazard import match
+from bot.language import detect
 from bot.store.base import BotStore
 from bot.store.model import Conversation, Item, Kind
-from bot.texts import languages
+from bot.texts import DEFAULT_LANGUAGE, languages
 
 Detect = Callable[[str, str], str]  # a text and the language until now → the language from now on
-IsHazard = Callable[[str], bool]
+Danger = Callable[[str], str | None]  # the language of the words that mean danger, or None
 
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    is_hazard: IsHazard
+    danger: Danger
     detect: Detect
+
+
+def real_ears() -> Ears:
+    """Those of `bot.hazard` and `bot.language`, with their words read and compiled now, not while a driver waits."""
+
+    def danger(text: str) -> str | None:
+        found = match(text)
+        return None if found is None else found.language
+
+    danger("")
+    detect("", DEFAULT_LANGUAGE)
+    return Ears(danger, detect)
 
 
 class Hearing:
@@ -33,11 +47,12 @@ class Hearing:
         """The conversation in the language that it has after this item; kept, so that later items go on from it."""
         if item.kind not in {Kind.TEXT, Kind.HAZARD}:
             return conversation
-        before = self._drivers.of(conversation).language
-        now = self._ears.detect(item.text, before)
-        if now == conversation.language or now not in languages():
+        before = self._drivers.language_of(conversation)
+        likely = before
+        if likely is None and item.kind is Kind.HAZARD:
+            likely = self._ears.danger(item.text)  # one word must do to give a stranger advice that is understood
+        now = self._ears.detect(item.text, likely or DEFAULT_LANGUAGE)
+        if now == (before or DEFAULT_LANGUAGE) or now not in languages():
             return conversation
-        if now == before and conversation.language is None:
-            return conversation  # the driver's own language needs no note
         await self._store.set_language(conversation.id, now)
         return replace(conversation, language=now)

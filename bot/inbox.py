@@ -13,7 +13,7 @@ import structlog
 from bot.choices import open_choices
 from bot.consent import keyword, sms_kind
 from bot.feed import Feed
-from bot.hearing import IsHazard
+from bot.hearing import Danger
 from bot.metrics import Metrics
 from bot.replies import RECENT
 from bot.store.base import BotStore
@@ -44,14 +44,14 @@ class Inbox:
         feed: Feed,
         metrics: Metrics,
         clock: Clock,
-        is_hazard: IsHazard,
+        danger: Danger,
         new_item: Callable[[Lane], None],
     ) -> None:
         self._store = store
         self._feed = feed
         self._metrics = metrics
         self._clock = clock
-        self._is_hazard = is_hazard
+        self._danger = danger
         self._new_item = new_item
 
     async def conversation(self, channel: Channel, address: str) -> Conversation:
@@ -120,7 +120,7 @@ class Inbox:
 
     async def _kind(self, conversation: Conversation, source: str, words: str) -> Kind:
         kind = await self._keyword(conversation, source, words) if conversation.channel is Channel.SMS else Kind.TEXT
-        return Kind.HAZARD if kind is Kind.TEXT and self._is_hazard(words) else kind
+        return Kind.HAZARD if kind is Kind.TEXT and self._danger(words) is not None else kind
 
     async def _keyword(self, conversation: Conversation, source: str, words: str) -> Kind:
         out = await self._store.opted_out(conversation.channel, conversation.address)

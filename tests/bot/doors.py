@@ -35,7 +35,7 @@ def _scripted_language(text: str, before: str) -> str:
 
 
 # What these tests take for danger and for Spanish; the real ears have tests of their own.
-EARS = Ears(is_hazard=lambda text: "smoke" in text or "humo" in text, detect=_scripted_language)
+EARS = Ears(danger=lambda text: "en" if "smoke" in text or "humo" in text else None, detect=_scripted_language)
 
 FAST = Tuning(
     turns=Limits(turn_s=3.0, silence_s=0.3, retry_first_s=0.02, retry_most_s=0.1, failures=3),

@@ -50,6 +50,24 @@ async def test_the_advice_is_said_in_the_language_of_the_words(door: Door, carri
     assert carrier.bodies(ADA)[0].startswith("Aléjese ya")
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        *(("smoke!!", "Step away"), ("theres a burning smell from the plug", "Step away")),
+        *(("humo", "Aléjese"), ("huele a quemado el cable de la 1042", "Aléjese")),
+        *(("fumée", "Éloignez-vous"), ("ca sent le brûlé pis y a des étincelles", "Éloignez-vous")),
+    ],
+)
+async def test_a_stranger_in_danger_is_understood_and_answered_in_their_language(
+    env: dict[str, str], carrier: FakeCarrier, words: str, advice: str
+) -> None:
+    stranger = "+16135550199"
+    async with front_door(Settings.load(env), FAST, port=0) as port, Door.at(port) as door:
+        await door.sms(words, sender=stranger)
+        await until(lambda: len(carrier.bodies(stranger)) == 3, "advice, introduction, what was done")
+    assert carrier.bodies(stranger)[0].startswith(advice)
+
+
 async def test_danger_does_not_wait_for_a_turn_that_goes_on_nor_for_rasa(
     door: Door, rasa: FakeRasa, carrier: FakeCarrier, actions: FakeActions
 ) -> None:
