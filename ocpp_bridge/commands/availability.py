@@ -25,7 +25,9 @@ class _Availability(Kind):
         until = command.sent_at + timedelta(seconds=windows.availability_changed_s)
         if view.now < until:
             moments = [command.sent_at + timedelta(seconds=seconds) for seconds in (1, 10)]
-            asks = tuple(Ask("StatusNotification", number, at) for at in moments for number in view.targets)
+            asks = tuple(
+                Ask("StatusNotification", number, at, n) for n, at in enumerate(moments) for number in view.targets
+            )
             return Pending(until, asks)
         if faulted and not self.wants_unavailable:
             return Seen("not_verified", "still_faulted", command.session, effect, "a connector is Faulted")

@@ -33,11 +33,17 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A message to trigger at `at`. An ask that equals an earlier one was made already."""
+    """A message to trigger at `at`. Of those with the same message, connector and number only the first counts: what the
+    charger says when it is asked must not make the bridge ask again."""
 
     message: str
     connector: int | None
     at: datetime
+    number: int = 0
+
+    @property
+    def key(self) -> tuple[str, int | None, int]:
+        return self.message, self.connector, self.number
 
 
 @dataclass(frozen=True, slots=True)

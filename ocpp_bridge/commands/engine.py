@@ -318,7 +318,7 @@ class Engine:
     async def _watch(self, command: Command, otherwise: Seen | None) -> None:
         """Watches for the effect to the end of its window. `otherwise` is the end where nothing at all has shown."""
         kind = KINDS[command.action]
-        asked: set[Ask] = set()
+        planned: dict[tuple[str, int | None, int], Ask | None] = {}
         with self._picture.live(command.charger).listening() as changed:
             while True:
                 changed.clear()
@@ -326,23 +326,27 @@ class Engine:
                 verdict = kind.judge(command, await self._facts.view(command), windows)
                 if isinstance(verdict, Seen):
                     break
-                until = self._ask_for(command, verdict, asked)
+                until = self._ask_for(command, verdict, planned)
                 await wait_for(changed, (until - self._clock.now()).total_seconds() + 0.001, self._clock)
         late = otherwise is not None and otherwise.outcome == "scheduled"
         if otherwise is not None and (late or not verdict.effect) and verdict.state != "verified":
             verdict = otherwise
         await self._finish(command, verdict)
 
-    def _ask_for(self, command: Command, pending: Pending, asked: set[Ask]) -> datetime:
-        """Triggers what is due of the messages that would tell; returns when to look again."""
+    def _ask_for(
+        self, command: Command, pending: Pending, planned: dict[tuple[str, int | None, int], Ask | None]
+    ) -> datetime:
+        """Triggers what is due of the messages that would tell; returns when to look again. `planned` is what was to be
+        asked so far, None once it was."""
         until, now = pending.until, self._clock.now()
-        for ask in pending.asks:
-            if ask in asked or len(asked) >= MOST_ASKS:
+        for wanted in pending.asks[:MOST_ASKS]:
+            ask = planned.setdefault(wanted.key, wanted)
+            if ask is None:
                 continue
             if ask.at > now:
                 until = min(until, ask.at)
                 continue
-            asked.add(ask)
+            planned[ask.key] = None
             connection = self._connection_of(command.charger)
             if connection is not None:
                 charger, version = self._picture.charger(command.charger), connection.version
@@ -372,6 +376,8 @@ class Engine:
         return command
 
     async def _finish(self, command: Command, end: Seen) -> None:
+        if command.action == "operative" and end.state == "verified" and command.actor.operator:
+            await self._let_go(command)
         command = await self._save(
             replace(
                 command,
@@ -386,8 +392,6 @@ class Engine:
         under_way = self._open.pop(command.id, None)
         if under_way is not None:
             under_way.done.set()
-        if command.action == "operative" and end.state == "verified" and command.actor.operator:
-            await self._let_go(command)
         rule = command.refused["rule"] if command.refused else None
         self._metrics.command_finished(command.action, end.outcome, rule)
         log.info("command_finished", command=command.id, charger=command.charger, outcome=end.outcome, rule=rule)

@@ -84,9 +84,12 @@ def _proof(session: Session) -> str | None:
 
 
 def _asks(session: Session, status: Status | None, windows: Windows) -> tuple[Ask, ...]:
-    """Meter values at once when the connector says Charging, and once more: many chargers send them every minute only."""
+    """Meter values at once when the connector says Charging, and twice more: many chargers send them every minute only,
+    and a meter that counts whole watt-hours needs a moment."""
     if status is None or status.status != "Charging":
         return ()
     first = max(status.at, session.opened_at)
-    again = first + timedelta(seconds=windows.start_ask_again_s)
-    return tuple(Ask("MeterValues", session.connector, at) for at in (first, again))
+    return tuple(
+        Ask("MeterValues", session.connector, first + timedelta(seconds=factor * windows.start_ask_again_s), number)
+        for number, factor in enumerate((0, 1, 3))
+    )

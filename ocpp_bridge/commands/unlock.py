@@ -26,7 +26,7 @@ class Unlock(Kind):
         until = command.sent_at + timedelta(seconds=windows.unlock_available_s)
         if view.now < until:
             moments = (command.sent_at + timedelta(seconds=seconds) for seconds in (3, 30))
-            asks = tuple(Ask("StatusNotification", command.connector, at) for at in moments)
+            asks = tuple(Ask("StatusNotification", command.connector, at, n) for n, at in enumerate(moments))
             return Pending(until, asks)
         detail = "the charger answered Unlocked, but the plug has not been seen to come out"
         return Seen("not_verified", "accepted_no_effect", command.session, effect if status else {}, detail)

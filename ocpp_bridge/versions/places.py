@@ -1,7 +1,7 @@
 """Connector numbers: the bridge counts connectors over the whole charger, OCPP 2 within each EVSE.
 
 What the operator provisioned decides: the rows of an EVSE, in order, are its connectors 1, 2, ... A connector that nobody
-provisioned has its EVSE's number where it is the EVSE's first, else a number of its own above all that are given by hand.
+provisioned has its EVSE's number where it is the EVSE's first and nobody has that number, else one above all that are given by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def number_of(charger: Charger | None, evse: int, local: int) -> int:
     index = max(local, 1) - 1
     if index < len(rows):
         return rows[index].connector
-    return evse if index == 0 else _ABOVE * evse + max(local, 1)
+    taken = charger is not None and any(row.connector == evse for row in charger.connectors)
+    return evse if index == 0 and not taken else _ABOVE * evse + max(local, 1)
 
 
 def place_of(charger: Charger | None, connector: int) -> tuple[int, int]:

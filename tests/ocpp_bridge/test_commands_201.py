@@ -39,6 +39,20 @@ async def test_tc_f_01_remote_start_cable_first(quick: Running, connect: Connect
     assert (done["state"], done["effect"]["proof"], done["effect"]["energy_wh"]) == ("verified", "energy", 4)
 
 
+async def test_what_a_charger_says_when_asked_makes_nobody_ask_again(quick: Running, connect: Connect) -> None:
+    """A triggered event tells Charging once more: that is no new Charging."""
+    async with connect() as charger:
+        await charger.boot()
+        command = drive(quick, "start", connector=1, token="TAGADA")
+        request = await charger.expect_request("RequestStartTransaction", ACCEPTED)
+        await charger.event("Started", tag="TAGADA", remote=request["remoteStartId"], charging="Charging", begin=7)
+        for _ in range(3):
+            await charger.expect_request("TriggerMessage", ACCEPTED)
+            await charger.event("Updated", trigger="Trigger", charging="Charging", wh=7)
+        assert (await command)["outcome"] == "no_energy"
+        await charger.no_request(0)
+
+
 async def test_tc_f_02_remote_start_before_the_cable(quick: Running, connect: Connect) -> None:
     async with connect() as charger:
         await charger.boot("Available")
