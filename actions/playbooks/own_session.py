@@ -102,9 +102,14 @@ async def _finished(ports: Ports, contact: Contact, command: Command) -> Steps:
         ended = next(
             (one for one in await ports.chargers.ended_sessions(contact.driver) if one.id == command.session), None
         )
-        energy = (ended.energy_wh if ended else None) or command.energy_wh or 0.0
-        length = _length(ended, ports.clock.now()) if ended else 0.0
-        yield Say("say_session_over", {**named, "energy": energy_words(energy), "duration": duration_words(length)})
+        if ended is None:
+            yield Say("say_session_over_plain", named)
+        else:
+            values = {
+                "energy": energy_words(ended.energy_wh or 0),
+                "duration": duration_words(_length(ended, ports.clock.now())),
+            }
+            yield Say("say_session_over", {**named, **values})
         yield End(Outcome.FIXED)
     elif command.state == "refused":
         yield Say("say_session_not_yours" if command.refused_rule == "own-session-only" else "say_refused", named)

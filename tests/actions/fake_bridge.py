@@ -203,7 +203,7 @@ class FakeBridge:
             "outcome": None,
             "finished": True,
             "refused": None,
-            "session": None,
+            "session": body.get("session"),
             "effect": {"status": "Charging", "energy_wh": 12},
             "idempotency_key": key,
             "reason": body["reason"],
