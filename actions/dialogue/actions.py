@@ -98,7 +98,7 @@ class DialogueAction:
             return slots(next_step=None)
         if end.handoff is not None:
             told = await self.service.desk.hand_over(run.case, end.handoff, transcript_of(tracker.events or []))
-            if problem_of(tracker) != HAZARD:  # in danger the bot goes on listening
+            if not end.stays:
                 self.say_person(dispatcher, tracker, run.case if told else None)
         events = slots(next_step=None, offer=end.offer.value if end.offer else None)
         return events + (slots(problem=end.problem) if end.problem else [])

@@ -21,21 +21,21 @@ async def run(ports: Ports, contact: Contact) -> Steps:
     """`contact.charger_id` None: asked for, now that the advice is given. A bridge that is away stops nothing else."""
     if contact.charger_id is None:
         yield Say(ASK)
-        yield End(handoff=HANDOFF)
+        yield End(handoff=HANDOFF, stays=True)
         return
     try:
         seen = await ports.chargers.diagnosis(contact.charger_id, contact.connector, contact.driver)
     except BridgeError:
         yield Tried("inoperative", None, "bridge_away")
         yield Say("say_hazard_known")
-        yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF)
+        yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF, stays=True)
         return
     yield saw(seen)
     connector = connector_in_danger(seen)
     named = {"charger": seen.charger.label}
     if not seen.charger.connected or connector is None:
         yield Say("say_hazard_offline", named)
-        yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF)
+        yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF, stays=True)
         return
     plug = seen.charger.connector(connector)
     if plug is not None and plug.session is not None:
@@ -45,7 +45,7 @@ async def run(ports: Ports, contact: Contact) -> Steps:
     out = await _send(ports, contact, "inoperative", seen, {"connector": connector}, _OUT_WAIT_S)
     yield out
     yield Say(_WORDS.get(out.outcome or "", "say_hazard_unconfirmed"), named)
-    yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF)
+    yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF, stays=True)
 
 
 _WORDS = {"verified": "say_hazard_out", "hazard-first": "say_hazard_limit", "disconnected": "say_hazard_offline"}

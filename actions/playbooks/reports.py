@@ -55,4 +55,4 @@ async def damage(ports: Ports, contact: Contact) -> Steps:
     say = await elsewhere(ports.chargers, seen.charger, seen.site_free)
     if say is not None:
         yield say
-    yield End(Outcome.HANDED_OVER, None, "session_not_starting")
+    yield End(Outcome.HANDED_OVER, None, "session_not_starting", "damage was reported", stays=True)

@@ -84,6 +84,7 @@ class End:
     offer: Offer | None = None
     problem: str | None = None
     handoff: str | None = None  # the reason why a person takes over
+    stays: bool = False  # people are told, and the bot goes on answering
 
 
 Step = Say | Saw | Tried | Waiting | End
