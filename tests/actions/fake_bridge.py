@@ -77,6 +77,11 @@ def session(
     }
 
 
+def watch_id(body: Row) -> str:
+    """The same watch again has the same id; another test's has another."""
+    return "wat_" + str(body["idempotency_key"]).replace(":", "_")
+
+
 class FakeBridge:
     """`ends` are the changes to a command that the next starts end with; an unfinished one stays open until `finish`."""
 
@@ -133,11 +138,9 @@ class FakeBridge:
         if parts[0] == "watches":
             if not self.watching:
                 return 429, {"type": "urn:chargeline:too-many-watches", "detail": "too many"}
-            for number, earlier in enumerate(self.watches, 1):
-                if earlier["idempotency_key"] == body["idempotency_key"]:
-                    return 201, {"id": f"wat_{number}"}
-            self.watches.append(body)
-            return 201, {"id": f"wat_{len(self.watches)}"}
+            if body["idempotency_key"] not in [earlier["idempotency_key"] for earlier in self.watches]:
+                self.watches.append(body)
+            return 201, {"id": watch_id(body)}
         return 404, {"type": "urn:chargeline:not-found", "detail": path}
 
     def _chargers(self, method: str, parts: list[str], query: Row, body: Row) -> tuple[int, Row]:

@@ -13,7 +13,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from tests.actions.fake_bridge import FakeBridge, charger, connector, session
+from tests.actions.fake_bridge import FakeBridge, authorization, charger, connector, session, watch_id
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
@@ -248,3 +248,55 @@ async def test_the_front_door_can_see_whether_a_turn_is_stored(line: Line) -> No
     users = [event for event in answer.json()["events"] if event["event"] == "user"]
     assert [event["metadata"]["message_id"] for event in users] == ["in_seen"]
     assert any(event["event"] == "bot" for event in answer.json()["events"])
+
+
+# --- the other playbooks, through the model's rules. Intents are given: which words mean which is the language's own test.
+
+
+def watch_met(watch: dict[str, Any]) -> str:
+    values = {"watch_id": watch_id(watch), "met": True, "purpose": watch["data"]["purpose"]}
+    return f"/EXTERNAL_watch_ended{orjson.dumps(values).decode()}"
+
+
+async def test_a_stuck_plug_ends_the_own_session_first(line: Line, network: FakeBridge) -> None:
+    row = {"status": "Charging", "session": session("drv-ada", 900), "tethered": False}
+    network.chargers["CL-1042"]["connectors"][0] |= row
+    network.ends = [{"state": "verified"}, {"state": "rejected", "outcome": "rejected", "answer": "UnlockFailed"}]
+    reply = await line.texts("b1", "/connector_stuck")
+    assert "ending it first" in reply
+    assert "once more in half a minute" in reply
+    assert [body["action"] for body in network.bodies.values()] == ["stop", "unlock"]
+    network.chargers["CL-1042"]["connectors"][0]["status"] = "Available"
+    freed = watch_met(network.watches[-1])
+    assert "plug is out" in await line.texts("b1", freed)
+    assert (await line.say("b1", freed))[0]["custom"] == {"silent": True}
+
+
+async def test_a_card_is_read_where_it_was_shown_without_asking(line: Line, network: FakeBridge) -> None:
+    network.authorizations = [authorization("Accepted", charger="CL-1043")]
+    assert "Charging: 1043" in await line.texts("b2", "/rfid_failed")
+
+
+async def test_a_session_ends_on_the_drivers_word(line: Line, network: FakeBridge) -> None:
+    network.chargers["CL-1042"]["connectors"][0] |= {"status": "Charging", "session": session("drv-ada", 4200)}
+    assert "has ended: 4.2 kWh" in await line.texts("b3", "/stop_charging")
+    assert "no session of yours" in await line.texts("b3b", "/stop_charging", driver="drv-bob")
+
+
+async def test_an_offer_is_taken_by_a_bare_yes(line: Line, network: FakeBridge) -> None:
+    assert "text me GO" in await line.texts("b4", "/payment_failed", charger_hint="CL-1042")
+    assert network.commands == {}
+    assert "Charging: 1042" in await line.texts("b4", "/affirm", charger_hint="CL-1042")
+
+
+async def test_danger_comes_with_its_advice_and_switches_off(line: Line, network: FakeBridge) -> None:
+    reply = await line.texts("b5", "/safety_hazard", charger_hint="CL-1042")
+    assert reply.startswith("Step away")
+    assert "switched out of use" in reply
+    assert [body["action"] for body in network.bodies.values()] == ["inoperative"]
+
+
+async def test_a_plug_that_comes_is_started_without_a_word(line: Line, network: FakeBridge) -> None:
+    assert "as soon as it's seen" in await line.texts("b6", "/session_not_starting", charger_hint="CL-1046")
+    network.chargers["CL-1046"]["connectors"][0]["status"] = "Preparing"
+    assert "Charging: 1046" in await line.texts("b6", watch_met(network.watches[-1]))
