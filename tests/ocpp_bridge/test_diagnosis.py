@@ -80,7 +80,8 @@ async def test_a_charger_that_was_never_here_and_one_that_left(running: Running)
             "out_of_order": [],
             "free": [],
         }
-        await running.start("k", connector=7)  # refused: there is no such connector
+        await charger.status("Faulted")
+        assert (await running.start())["state"] == "refused"
     found = await diagnosis(running)
     assert found["causes"][0]["cause"] in {"charger_offline", "charger_returning"}
     assert [row["refused"] is not None for row in found["commands"]] == [True]
