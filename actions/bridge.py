@@ -103,6 +103,7 @@ class Diagnosis:
     site_gone: tuple[str, ...]  # ids of the site's chargers whose line is gone
     site_free: tuple[str, ...]
     causes: tuple[str, ...]  # the surest first
+    own_start: str | None = None  # the driver's newest start on this connector that was not refused, as a command's id
 
     @property
     def plug(self) -> Connector | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -141,9 +141,23 @@ def diagnosis(row: Mapping[str, Any]) -> Diagnosis:
             site_gone=tuple(str(one) for one in site.get("gone") or ()),
             site_free=tuple(str(one) for one in site.get("free") or ()),
             causes=tuple(str(one["cause"]) for one in row["causes"]),
+            own_start=_own_start(row.get("commands") or (), row.get("connector")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise BridgeAnswerInvalid(f"a diagnosis that is none: {error!r}") from error
+
+
+def _own_start(commands: Iterable[Mapping[str, Any]], connector: int | None) -> str | None:
+    """Times are ISO 8601 in UTC, so the greatest is the newest."""
+    starts = [
+        (str(one.get("created_at") or ""), str(one["id"]))
+        for one in commands
+        if one.get("action") == "start"
+        and one.get("own")
+        and one.get("connector") == connector
+        and one.get("state") != "refused"
+    ]
+    return max(starts)[1] if starts else None
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from actions.bridge import Diagnosis
+from actions.bridge import Connector, Diagnosis, Session
 from actions.playbooks import charger_offline, recover, rfid_failed
-from actions.playbooks.contact import Contact, Ports, Wake, look_at, saw, watch_plug
+from actions.playbooks.contact import WAIT_S, Contact, Ports, Wake, look_at, saw, watch_plug
 from actions.playbooks.next_best import next_best
-from actions.playbooks.start_charging import ended, running, start
+from actions.playbooks.start_charging import ended, follow, running, start
 from actions.playbooks.steps import End, Offer, Outcome, Say, Step, Steps, each
 
 PLUG_S = 300.0  # how long a plug that is to be seated is watched for
@@ -37,7 +37,7 @@ async def decide(ports: Ports, contact: Contact, seen: Diagnosis) -> AsyncIterat
     elif plug is None:
         steps = each(Say("say_connector_unclear", named), End(Outcome.NOT_FIXED, Offer.PERSON))
     elif plug.session is not None and plug.session.state == "active":
-        steps = running(charger, plug, plug.session, contact.driver)
+        steps = _session_runs(ports, contact, seen, plug, plug.session)
     elif seen.hold == "hazard" or "Unavailable" in (plug.status, charger.status):
         steps = charger_offline.decide(ports, contact, seen)
     elif "Faulted" in (plug.status, charger.status):
@@ -101,6 +101,21 @@ async def _watch_for_plug(ports: Ports, contact: Contact, seen: Diagnosis, name:
     yield waiting
     yield Say(f"{name}_watched", named)
     yield End(offer=Offer.RETRY)
+
+
+async def _session_runs(
+    ports: Ports, contact: Contact, seen: Diagnosis, plug: Connector, session: Session
+) -> AsyncIterator[Step]:
+    """An own session without energy began a moment ago, perhaps by a run of this turn that was cut off: its start tells."""
+    dry = session.driver == contact.driver and not session.energy_wh and not session.power_w
+    if dry and seen.own_start is not None:
+        command = await ports.chargers.command(seen.own_start, WAIT_S)
+        if command.session in (None, session.id) and (not command.finished or command.state == "verified"):
+            async for step in follow(ports, contact, command):
+                yield step
+            return
+    async for step in running(seen.charger, plug, session, contact.driver):
+        yield step
 
 
 async def _go_elsewhere(ports: Ports, seen: Diagnosis, say: Say) -> Steps:

@@ -75,11 +75,18 @@ async def start(ports: Ports, contact: Contact, seen: Diagnosis, key: str | None
         yield Say("say_charger_gone" if gone else _REFUSALS.get(refused.slug, "say_refused"), named)
         yield End(Outcome.NOT_FIXED, None if gone else Offer.PERSON)
         return
+    async for step in follow(ports, contact, command):
+        yield step
+
+
+async def follow(ports: Ports, contact: Contact, command: Command) -> Steps:
+    """What came of a start, or the promise to tell."""
     if command.finished:
         async for step in ended(ports, contact, command):
             yield step
         return
     yield tried(command)
+    named = {"charger": (await ports.chargers.charger(command.charger)).label}
     waiting = await watch_command(ports, contact, command, PURPOSE)
     if waiting is None:  # the command itself stands; only the promise to text cannot be given
         yield Say("say_still_waiting_no_watch", named)

@@ -183,7 +183,15 @@ class FakeBridge:
             "session": {**here, "own": own} if here else None,
             "own_sessions_elsewhere": elsewhere,
             "authorizations": self.authorizations,
-            "commands": [],
+            "commands": [
+                {
+                    **one,
+                    "own": one["actor"].get("driver") == query.get("driver"),
+                    "created_at": f"2026-01-01T12:00:{n:02}Z",
+                }
+                for n, one in enumerate(self.commands.values())
+                if one["charger"] == row["id"]
+            ],
             "hold": {"reason": self.hold, "at": None} if self.hold else None,
             "site": {"id": "site-1", "name": "Rideau Centre P2", "chargers": 2, "gone": self.gone, "free": self.free},
             "causes": [{"cause": name, "confidence": 0.9, "evidence": []} for name in self.causes],

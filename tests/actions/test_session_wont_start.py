@@ -67,6 +67,18 @@ async def test_a_wake_that_came_too_late_is_silent(bridge: FakeBridge, chargers:
     assert (await wake(chargers, NOT_STARTING, "plug_seen")).steps == []
 
 
+async def test_a_turn_that_was_cut_off_goes_on_with_its_own_start(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    """Killed between the act and its words: run again, the session is there and dry, and the start says what came of it."""
+    began = session("drv-ada", None)
+    then = {"status": "Charging", "session": began}
+    bridge.ends = [{"state": "verified", "outcome": "verified", "session": began["id"], "then": then}]
+    first = await play(chargers, NOT_STARTING)
+    assert first.said[-1] == "say_charging"
+    again = await play(chargers, NOT_STARTING)
+    assert again.said == ["say_charging"]
+    assert len(bridge.commands) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "driver", "energy", "said"),
     [
