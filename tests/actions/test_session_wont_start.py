@@ -69,7 +69,7 @@ async def test_a_wake_that_came_too_late_is_silent(bridge: FakeBridge, chargers:
 
 async def test_a_turn_that_was_cut_off_goes_on_with_its_own_start(bridge: FakeBridge, chargers: BridgeClient) -> None:
     """Killed between the act and its words: run again, the session is there and dry, and the start says what came of it."""
-    began = session("drv-ada", None)
+    began = {**session("drv-ada", None), "power_w": None}
     then = {"status": "Charging", "session": began}
     bridge.ends = [{"state": "verified", "outcome": "verified", "session": began["id"], "then": then}]
     first = await play(chargers, NOT_STARTING)
