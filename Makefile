@@ -26,7 +26,7 @@ chat:  ## talk to it in the terminal (while `make run` runs)
 test:  ## set up, train if needed, run every test
 	@tools/setup services rasa mongo
 	@tools/train
-	@exec $(PYTHON) -m pytest $(ARGS)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-fast:  ## the tests that start no fleet of processes
 	@tools/setup services
