@@ -24,7 +24,9 @@ def everyone_ready(stack: Stack) -> bool:
 
 
 def told_charging(stack: Stack, number: str) -> list[str]:
-    return [text for text in stack.carrier.to(number) if text.startswith("Charging")]
+    """Said after the start, or after a look by a run that found the start done: "is already charging your car"."""
+    said = stack.carrier.to(number)
+    return [text for text in said if text.startswith("Charging") or "already charging your car" in text]
 
 
 def nothing_twice(stack: Stack, number: str) -> None:
