@@ -46,8 +46,16 @@ def begin(stack: Stack) -> str:
 
 def ends_well(stack: Stack, number: str, charger: str) -> None:
     """The driver is told that it charges, once, and one session runs there."""
+    invited = False
+
+    def charges() -> list[str]:
+        nonlocal invited
+        if not invited and any("text me GO" in text or "Text me GO" in text for text in stack.carrier.to(number)):
+            invited = stack.text(number, "GO").status_code == 200  # the charger was away, is back, and waits for a word
+        return told_charging(stack, number)
+
     try:
-        until("the driver hears that it charges", lambda: told_charging(stack, number), 150, 0.3)
+        until("the driver hears that it charges", charges, 150, 0.3)
     except AssertionError as error:
         raise AssertionError(f"{error}; they heard {stack.carrier.to(number)}") from None
     nothing_twice(stack, number)
