@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,7 +57,8 @@ class Replies:
         custom = reply["custom"] if isinstance(reply.get("custom"), dict) else None
         if not text and not options and (custom is None or custom.get("silent") is True):
             return False
-        entry = replace(self._of_turn(item, str(number), text), options=options, custom=custom)
+        suffix = await self._suffix(item, number, text)
+        entry = replace(self._of_turn(item, suffix, text), options=options, custom=custom)
         if custom is not None:
             await self._obey(entry, custom)
         first_number = 1
@@ -66,6 +68,20 @@ class Replies:
             first_number += await self._offered_before(item)
         await self._put(conversation, entry, first_number=first_number, language=language)
         return True
+
+    async def _suffix(self, item: Item, number: int, text: str) -> str:
+        """The reply's number; where a run that was cut off said something else under it, a number of its own for the new words.
+
+        The second run of a turn may begin later than the first did ("is already charging"): that must not be taken for a repeat.
+        """
+        before = await self._store.entry(f"{item.id}:{number}")
+        if before is None or before.text == text:
+            return str(number)
+        for other in range(number + 4):
+            said = await self._store.entry(f"{item.id}:{other}")
+            if said is not None and said.text == text:
+                return str(other)
+        return f"{number}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     async def person_says(
         self, conversation: Conversation, client_id: str, agent: str, text: str
