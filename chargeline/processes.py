@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from chargeline.settings import Settings
 
@@ -87,7 +88,8 @@ def _rasa(s: Settings) -> Process:
         [
             *(str(ROOT / ".venv-rasa/bin/python"), "-m", "rasa", "run"),
             *("--interface", s.private_host, "--port", str(s.rasa_port)),
-            *("--enable-api", "--auth-token", s.rasa_token),
+            # One word with "=": a token may begin with a dash, which argparse takes for an option of its own.
+            *("--enable-api", f"--auth-token={s.rasa_token}"),
             *("--credentials", "credentials.yml", "--endpoints", "endpoints.yml", "--model", s.models_dir),
         ],
         {
@@ -105,7 +107,7 @@ def _rasa(s: Settings) -> Process:
             "PYTHONPATH": str(ROOT),
         },
         {"RASA_PORT": s.rasa_port},
-        f"{s.url_of('rasa')}/status?token={s.rasa_token}",
+        f"{s.url_of('rasa')}/status?token={quote(s.rasa_token, safe='')}",
         chatter=_RASA_CHATTER,
     )
 
