@@ -39,6 +39,13 @@ def _positive(raw: str) -> float:
     return number
 
 
+def _not_negative(raw: str) -> float:
+    number = float(raw)
+    if not 0 <= number < float("inf"):
+        raise ValueError("0 or a number above it is expected")
+    return number
+
+
 def _switch(raw: str) -> bool:
     lowered = raw.strip().lower()
     if lowered in {"on", "true", "yes", "1"}:
@@ -66,6 +73,10 @@ def _p(env: str, default: int, group: str, help_: str) -> int:
 
 def _n(env: str, default: float, group: str, help_: str) -> float:
     return setting(env, default, _positive, group, help_)
+
+
+def _z(env: str, default: float, group: str, help_: str) -> float:
+    return setting(env, default, _not_negative, group, help_)
 
 
 def _s(env: str, default: bool, group: str, help_: str) -> bool:
@@ -97,6 +108,7 @@ class Settings:
     rasa_port: int = _p("RASA_PORT", 5005, "Addresses", "Rasa.")
     actions_port: int = _p("ACTIONS_PORT", 5055, "Addresses", "The action server.")
     sandbox_port: int = _p("SANDBOX_PORT", 9100, "Addresses", "Control page and API of the sandbox network.")
+    carrier_port: int = _p("CARRIER_PORT", 9200, "Addresses", "The sandbox's carrier: two phones to text with.")
     public_url: str = _t(
         "PUBLIC_URL",
         "",
@@ -131,6 +143,9 @@ class Settings:
     actions_key: str = _t(
         "ACTIONS_KEY", "", "Keys", "What the front door shows the action server (hazards, cases).", secret=True
     )
+    carrier_key: str = _t(
+        "CARRIER_KEY", "", "Keys", "Signs what the sandbox's carrier sends, and is its account's token.", secret=True
+    )
     operator_key: str = _t(
         "OPERATOR_KEY", "", "Keys", "Opens conversations and cases to people and their desk.", secret=True
     )
@@ -154,6 +169,46 @@ class Settings:
         "https://api.twilio.com",
         "SMS (Twilio)",
         "Where replies are posted; a test carrier's URL works too.",
+    )
+    twilio_webhook_key: str = _t(
+        "TWILIO_WEBHOOK_KEY",
+        "",
+        "SMS (Twilio)",
+        "Secret of the shared key that Twilio signs webhooks with, where one is set up there (SHA-256). Empty: auth token only.",
+    )
+
+    # --- WhatsApp: Meta's Cloud API, or through Twilio
+    whatsapp_phone_number_id: str = _t(
+        "WHATSAPP_PHONE_NUMBER_ID", "", "WhatsApp", "Meta's id of the sending number. Empty: WhatsApp by Meta is off."
+    )
+    whatsapp_access_token: str = _t("WHATSAPP_ACCESS_TOKEN", "", "WhatsApp", "Token for Meta's Graph API.")
+    whatsapp_app_secret: str = _t("WHATSAPP_APP_SECRET", "", "WhatsApp", "App secret; checks webhook signatures.")
+    whatsapp_verify_token: str = _t(
+        "WHATSAPP_VERIFY_TOKEN", "", "WhatsApp", "Word that Meta repeats when the webhook is set up; you choose it."
+    )
+    whatsapp_api_url: str = _t(
+        "WHATSAPP_API_URL", "https://graph.facebook.com/v23.0", "WhatsApp", "Graph API with its version."
+    )
+    whatsapp_templates: str = _t(
+        "WHATSAPP_TEMPLATES",
+        "",
+        "WhatsApp",
+        "Approved utility templates with one variable, for news after 24 hours: en=name/en_US,es=name/es_MX (Meta) or en=HX... (Twilio).",
+    )
+    twilio_whatsapp_number: str = _t(
+        "TWILIO_WHATSAPP_NUMBER", "", "WhatsApp", "Sender of WhatsApp through Twilio, E.164. Empty: that is off."
+    )
+
+    # --- how messages are taken and sent
+    settle_s: float = _z(
+        "SETTLE_S",
+        0.4,
+        "Messages",
+        "How long a text (SMS, WhatsApp) waits for a next one of the same thought; up to five times that where it looks unfinished. 0: not at all.",
+    )
+    sends_per_s: float = _n("SENDS_PER_S", 80.0, "Messages", "Messages handed to a carrier in a second, by channel.")
+    sends_per_number_s: float = _n(
+        "SENDS_PER_NUMBER_S", 1.0, "Messages", "Messages to one number in a second, after a first burst of ten."
     )
 
     # --- the operator
