@@ -34,6 +34,15 @@ class BotStore(Protocol):
         """The conversation of this address, made with `new_id` where there is none."""
         ...
 
+    async def person(
+        self, channel: Channel, user: str | None, phone: str | None, new_id: str, now: datetime
+    ) -> Conversation:
+        """The conversation of whoever has this business-scoped id or, as long as no other id is known for it, this number.
+
+        An id never moves; a number is theirs who last wrote with it. Either may be missing, not both.
+        """
+        ...
+
     async def conversation(self, conversation_id: str) -> Conversation | None: ...
 
     async def set_hints(self, conversation_id: str, charger: str | None, connector: int | None) -> None: ...
@@ -57,6 +66,18 @@ class BotStore(Protocol):
 
     async def next_item(self, conversation_id: str, lane: Lane = Lane.TALK) -> Item | None:
         """The oldest item of the conversation in this lane that is not done."""
+        ...
+
+    async def open_items(self, conversation_id: str, limit: int) -> list[Item]:
+        """The dialogue's items that are not done, oldest first."""
+        ...
+
+    async def join(self, item_id: str, followers: Collection[str], text: str) -> None:
+        """The followers' words become part of this item's turn: `text` is what will be asked; they are done with it."""
+        ...
+
+    async def last_heard(self, conversation_id: str) -> datetime | None:
+        """When the driver last wrote."""
         ...
 
     async def waiting_in(self, conversation_id: str) -> int:
@@ -103,7 +124,20 @@ class BotStore(Protocol):
         """queued → sending, one more attempt; False where it was not queued."""
         ...
 
-    async def set_delivery(self, entry_id: str, delivery: Delivery) -> None: ...
+    async def set_delivery(self, entry_id: str, delivery: Delivery) -> None:
+        """Replaces what is not final; a final delivery stays as it is. The status stays where the carrier's id does."""
+        ...
+
+    async def note_status(self, entry_id: str | None, sid: str, status: str, error: str | None) -> Entry | None:
+        """What the carrier says became of a message, known by our id or by its own. None where that is no news.
+
+        A delivery that was in doubt is sent by this. A message that was replaced by a later attempt is no news.
+        """
+        ...
+
+    async def send_again(self, entry_id: str, at: datetime) -> bool:
+        """Puts a delivery that the carrier could not bring back into the outbox, for `at`; False where it was so before."""
+        ...
 
     async def known_sids(self, sids: Collection[str]) -> set[str]:
         """Those carrier message ids that some delivery here already has."""
@@ -112,6 +146,10 @@ class BotStore(Protocol):
     # --- consent
     async def record_consent(self, row: Consent) -> bool:
         """False where a row with this source is there already."""
+        ...
+
+    async def consents(self, channel: Channel, address: str) -> list[Consent]:
+        """The ledger of this address, oldest first."""
         ...
 
     async def opted_out(self, channel: Channel, address: str) -> bool: ...

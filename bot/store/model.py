@@ -13,8 +13,12 @@ from typing import Any
 
 class Channel(StrEnum):
     SMS = "sms"
+    WHATSAPP = "whatsapp"
     WEB = "web"
     TERMINAL = "terminal"
+
+
+CARRIED = frozenset({Channel.SMS, Channel.WHATSAPP})  # replies go out through a carrier
 
 
 class Kind(StrEnum):
@@ -22,6 +26,7 @@ class Kind(StrEnum):
 
     TEXT = "text"  # a driver's words: Rasa answers
     CHOICE = "choice"  # a tapped choice, its token in `text`: Rasa answers
+    LOCATION = "location"  # a shared place: Rasa is told of it
     MEDIA = "media"  # a picture or voice note without words: the front door answers
     EMPTY = "empty"  # nothing readable: the front door answers
     STOP = "stop"  # carrier keyword: opted out
@@ -54,9 +59,39 @@ class Sending(StrEnum):
 FINAL = frozenset({Sending.SENT, Sending.FAILED, Sending.SUPPRESSED, Sending.UNKNOWN})
 
 
+STATUS_RANK = {"accepted": 1, "queued": 1, "scheduled": 1, "sending": 2, "sent": 3}
+STATUS_RANK |= {"undelivered": 4, "failed": 4, "canceled": 4, "delivered": 5, "read": 6}
+FAILED_STATUS = frozenset({"undelivered", "failed", "canceled"})
+
+
+def is_news(before: str | None, status: str) -> bool:
+    """Whether a carrier's status moves a delivery on: callbacks come late, twice and in any order."""
+    return STATUS_RANK.get(status, 0) > STATUS_RANK.get(before or "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What came with a message: `ref` is where the carrier keeps it (a URL or an id), `type` its media type."""
+
+    id: str
+    type: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the driver says to be, in degrees (WGS 84)."""
+
+    latitude: float
+    longitude: float
+    name: str | None = None
+    address: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`address` is the phone number, the visitor id or the terminal's name; only the front door knows it.
+    """`address` is the phone number, the visitor id or the terminal's name; only the front door knows it. On WhatsApp it is
+    what the driver was first known by; `user` is the business-scoped id and `phone` the number, as far as Meta tells them.
 
     `language`: what the driver last wrote in, None before a first word told. `case`: the case of the person who has the
     conversation, None while it is the bot's. `hazard_until`: a question about a hazard is open till then.
@@ -71,6 +106,13 @@ class Conversation:
     language: str | None = None
     case: str | None = None
     hazard_until: datetime | None = None
+    user: str | None = None
+    phone: str | None = None
+
+    @property
+    def number(self) -> str | None:
+        """The phone number that the carrier vouches for, where there is one."""
+        return self.address if self.channel is Channel.SMS else self.phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +131,16 @@ class NewItem:
     shown: str | None = None
     client_id: str | None = None
     lane: Lane = Lane.TALK
+    media: tuple[Media, ...] = ()
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """`number` counts from 1 within the conversation. `asked_*`: what was handed to Rasa, and when it last was."""
+    """`number` counts from 1 within the conversation. `asked_*`: what was handed to Rasa, and when it last was.
+
+    `joined`: later items whose words are part of this turn, in `asked_text` with its own; they end with it.
+    """
 
     id: str
     conversation: str
@@ -110,6 +157,9 @@ class Item:
     asked_at: datetime | None = None
     asked_text: str | None = None
     failures: int = 0
+    media: tuple[Media, ...] = ()
+    place: Place | None = None
+    joined: tuple[str, ...] = ()
 
     @property
     def first(self) -> bool:
@@ -127,7 +177,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message for the carrier. `exempt`: goes out although the driver opted out (the one confirmation)."""
+    """One message for the carrier. `exempt`: goes out although the driver opted out (the one confirmation).
+
+    `status`: how far the carrier says it came (`STATUS_RANK`); `again`: how often it was sent anew because it did not arrive.
+    """
 
     body: str
     state: Sending = Sending.QUEUED
@@ -137,6 +190,9 @@ class Delivery:
     sid: str | None = None
     error: str | None = None
     exempt: bool = False
+    language: str = "en"
+    status: str | None = None
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +250,5 @@ def driver_entry(item: NewItem | Item) -> NewEntry | None:
         text=item.shown,
         created_at=item.received_at,
         client_id=item.client_id,
+        custom={"media": [{"id": one.id, "type": one.type} for one in item.media]} if item.media else None,
     )

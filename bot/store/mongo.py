@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection as Values
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -21,11 +22,14 @@ from bot.store.model import (
     Item,
     Kind,
     Lane,
+    Media,
     NewEntry,
     NewItem,
     Option,
+    Place,
     Sending,
     driver_entry,
+    is_news,
 )
 from chargeline.mongo import (
     ASCENDING,
@@ -52,12 +56,18 @@ def _conversation(found: Document) -> Conversation:
         language=found.get("language"),
         case=found.get("case"),
         hazard_until=found.get("hazard_until"),
+        user=found.get("user"),
+        phone=found.get("phone"),
     )
 
 
 def _item(found: Document) -> Item:
     fields = {key: value for key, value in found.items() if key != "_id"}
     kind, lane = Kind(found["kind"]), Lane(found.get("lane", Lane.TALK))  # items of the first release have no lane
+    place = found.get("place")
+    fields["media"] = tuple(Media(**one) for one in found.get("media", ()))
+    fields["place"] = None if place is None else Place(**place)
+    fields["joined"] = tuple(found.get("joined", ()))
     return Item(id=found["_id"], **{**fields, "kind": kind, "lane": lane})
 
 
@@ -80,6 +90,9 @@ def _delivery(delivery: Delivery) -> Document:
         "sid": delivery.sid,
         "error": delivery.error,
         "exempt": delivery.exempt,
+        "language": delivery.language,
+        "status": delivery.status,
+        "again": delivery.again,
     }
 
 
@@ -93,6 +106,8 @@ class MongoStore:
 
     async def open(self) -> None:
         await self._conversations.create_index([("channel", ASCENDING), ("address", ASCENDING)], unique=True)
+        for name in ("user", "phone"):
+            await self._conversations.create_index([("channel", ASCENDING), (name, ASCENDING)])
         await self._inbox.create_index([("source", ASCENDING)], unique=True)
         await self._inbox.create_index([("conversation", ASCENDING), ("number", ASCENDING)], unique=True)
         await self._inbox.create_index([("done", ASCENDING), ("conversation", ASCENDING)])
@@ -120,6 +135,38 @@ class MongoStore:
             found = await self._conversations.find_one(where)
         assert found is not None
         return _conversation(found)
+
+    async def person(
+        self, channel: Channel, user: str | None, phone: str | None, new_id: str, now: datetime
+    ) -> Conversation:
+        here = {"channel": channel.value}
+        found = await self._conversations.find_one({**here, "user": user}) if user else None
+        if found is None and phone:
+            found = await self._conversations.find_one({**here, "phone": phone})
+            if found is not None and user and found.get("user") is not None:
+                found = None  # the number has gone to somebody else
+        if phone and (found is None or found.get("phone") != phone):
+            await self._conversations.update_one({**here, "phone": phone}, {"$set": {"phone": None}})
+        if found is None:
+            # The address is unique: of two requests at once the second finds the first one's conversation.
+            address = user or phone
+            assert address is not None
+            document = {"_id": new_id, **here, "address": address, "user": user, "phone": phone, "created_at": now}
+            try:
+                await self._conversations.insert_one(document)
+            except DuplicateKeyError:
+                held = await self._conversations.find_one({**here, "address": address})
+                if held is not None and (held.get("user") == user or held.get("phone") == phone):
+                    return _conversation(held)
+                document["address"] = new_id  # the address is the number of somebody who had it before
+                await self._conversations.insert_one(document)
+            return _conversation(document)
+        change = {
+            name: value for name, value in (("user", user), ("phone", phone)) if value and found.get(name) != value
+        }
+        if change:
+            await self._conversations.update_one({"_id": found["_id"]}, {"$set": change})
+        return _conversation({**found, **change})
 
     async def conversation(self, conversation_id: str) -> Conversation | None:
         found = await self._conversations.find_one({"_id": conversation_id})
@@ -153,6 +200,8 @@ class MongoStore:
             "shown": item.shown,
             "client_id": item.client_id,
             "lane": item.lane.value,
+            "media": [asdict(one) for one in item.media],
+            "place": None if item.place is None else asdict(item.place),
             "done": False,
             "outcome": None,
             "asked_at": None,
@@ -198,6 +247,22 @@ class MongoStore:
         item = _item(found)
         await self._ensure_shown(item)  # a crash may have come between the item and its transcript line
         return item
+
+    async def open_items(self, conversation_id: str, limit: int) -> list[Item]:
+        where = {"conversation": conversation_id, "done": False, "lane": _in_lane(Lane.TALK)}
+        return [_item(found) async for found in self._inbox.find(where).sort("number", ASCENDING).limit(limit)]
+
+    async def join(self, item_id: str, followers: Values[str], text: str) -> None:
+        # The first write decides; a process killed before the others leaves followers that end when this item does.
+        await self._inbox.update_one({"_id": item_id}, {"$set": {"asked_text": text, "joined": list(followers)}})
+        for follower in followers:
+            await self.finish(follower, "joined")
+
+    async def last_heard(self, conversation_id: str) -> datetime | None:
+        found = await self._inbox.find_one(
+            {"conversation": conversation_id, "kind": {"$ne": Kind.EVENT.value}}, sort=[("number", DESCENDING)]
+        )
+        return None if found is None else found["received_at"]
 
     async def waiting_in(self, conversation_id: str) -> int:
         return await self._inbox.count_documents(
@@ -286,7 +351,41 @@ class MongoStore:
         return result.modified_count == 1
 
     async def set_delivery(self, entry_id: str, delivery: Delivery) -> None:
-        await self._entries.update_one({"_id": entry_id}, {"$set": {"delivery": _delivery(delivery)}})
+        fields = {f"delivery.{name}": value for name, value in _delivery(delivery).items() if name != "status"}
+        where = {"_id": entry_id, "delivery.state": {"$in": _OPEN}}
+        same = {**where, "delivery.sid": delivery.sid}
+        if (await self._entries.update_one(same, {"$set": fields})).matched_count == 0:
+            await self._entries.update_one(where, {"$set": {**fields, "delivery.status": delivery.status}})
+
+    async def note_status(self, entry_id: str | None, sid: str, status: str, error: str | None) -> Entry | None:
+        found = await self._entries.find_one({"delivery.sid": sid} if entry_id is None else {"_id": entry_id})
+        if found is None or found.get("delivery") is None:
+            return None
+        delivery = found["delivery"]
+        sending = delivery["state"] == Sending.SENDING.value
+        if delivery["sid"] == sid:
+            if not is_news(delivery.get("status"), status):
+                return None
+        elif not sending:
+            return None
+        change = {"delivery.status": status, "delivery.sid": sid}
+        if sending:
+            change["delivery.state"] = Sending.SENT.value
+        if error is not None:
+            change["delivery.error"] = error
+        # Only where nothing changed since it was read; else the newer state is looked at anew.
+        as_read = {f"delivery.{name}": delivery.get(name) for name in ("state", "sid", "status")}
+        result = await self._entries.update_one({"_id": found["_id"], **as_read}, {"$set": change})
+        if result.matched_count == 0:
+            return await self.note_status(entry_id, sid, status, error)
+        return await self.entry(found["_id"])
+
+    async def send_again(self, entry_id: str, at: datetime) -> bool:
+        result = await self._entries.update_one(
+            {"_id": entry_id, "delivery.state": Sending.SENT.value, "delivery.again": 0},
+            {"$set": {"delivery.state": Sending.QUEUED.value, "delivery.next_at": at, "delivery.again": 1}},
+        )
+        return result.modified_count == 1
 
     async def known_sids(self, sids: Values[str]) -> set[str]:
         cursor = self._entries.find({"delivery.sid": {"$in": list(sids)}})
@@ -310,6 +409,20 @@ class MongoStore:
                 continue  # the source is known by now, or only the number was taken: the loop tells
             return True
         return False
+
+    async def consents(self, channel: Channel, address: str) -> list[Consent]:
+        cursor = self._consent.find({"channel": channel.value, "address": address}).sort("number", ASCENDING)
+        return [
+            Consent(
+                source=found["source"],
+                channel=Channel(found["channel"]),
+                address=found["address"],
+                opted_out=bool(found["opted_out"]),
+                words=found["words"],
+                at=found["at"],
+            )
+            async for found in cursor
+        ]
 
     async def opted_out(self, channel: Channel, address: str) -> bool:
         found = await self._consent.find_one(

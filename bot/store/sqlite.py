@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,11 +20,14 @@ from bot.store.model import (
     Item,
     Kind,
     Lane,
+    Media,
     NewEntry,
     NewItem,
     Option,
+    Place,
     Sending,
     driver_entry,
+    is_news,
 )
 from chargeline.sqlite import Sqlite
 
@@ -63,6 +67,18 @@ _MIGRATIONS = [
     DROP INDEX inbox_waiting;
     CREATE INDEX inbox_waiting ON inbox (conversation, lane, number) WHERE done = 0;
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN user TEXT;
+    ALTER TABLE conversations ADD COLUMN phone TEXT;
+    CREATE UNIQUE INDEX conversations_user ON conversations (channel, user) WHERE user IS NOT NULL;
+    CREATE UNIQUE INDEX conversations_phone ON conversations (channel, phone) WHERE phone IS NOT NULL;
+    ALTER TABLE inbox ADD COLUMN media TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE inbox ADD COLUMN place TEXT;
+    ALTER TABLE inbox ADD COLUMN joined TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE entries ADD COLUMN language TEXT;
+    ALTER TABLE entries ADD COLUMN status TEXT;
+    ALTER TABLE entries ADD COLUMN again INTEGER;
+    """,
 ]
 
 assert {"queued", "sending"} | FINAL == set(Sending)  # the partial index above names the states that are not final
@@ -87,6 +103,8 @@ def _conversation(row: sqlite3.Row) -> Conversation:
         language=row["language"],
         case=row["person_case"],
         hazard_until=_moment(row["hazard_until"]),
+        user=row["user"],
+        phone=row["phone"],
     )
 
 
@@ -107,6 +125,9 @@ def _item(row: sqlite3.Row) -> Item:
         asked_at=_moment(row["asked_at"]),
         asked_text=row["asked_text"],
         failures=row["failures"],
+        media=tuple(Media(**one) for one in json.loads(row["media"])),
+        place=None if row["place"] is None else Place(**json.loads(row["place"])),
+        joined=tuple(json.loads(row["joined"])),
     )
 
 
@@ -122,6 +143,9 @@ def _entry(row: sqlite3.Row) -> Entry:
             sid=row["sid"],
             error=row["error"],
             exempt=bool(row["exempt"]),
+            language=row["language"] or "en",
+            status=row["status"],
+            again=row["again"] or 0,
         )
     return Entry(
         id=row["id"],
@@ -146,7 +170,9 @@ def _insert_entry(db: sqlite3.Connection, entry: NewEntry) -> Entry:
         return _entry(known)
     delivery = entry.delivery
     db.execute(
-        """INSERT INTO entries SELECT ?, ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+        """INSERT INTO entries (id, conversation, seq, author, turn, turn_kind, text, created_at, options, custom, own,
+               client_id, delivery, body, attempts, next_at, claimed_at, sid, error, exempt, language, status, again)
+           SELECT ?, ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
            FROM entries WHERE conversation = ?""",
         (
             *(entry.id, entry.conversation, entry.author, entry.turn, entry.turn_kind, entry.text),
@@ -154,7 +180,7 @@ def _insert_entry(db: sqlite3.Connection, entry: NewEntry) -> Entry:
             json.dumps([{"title": option.title, "payload": option.payload} for option in entry.options]),
             None if entry.custom is None else json.dumps(entry.custom),
             *(int(entry.own), entry.client_id),
-            *(_delivery_values(delivery) if delivery is not None else (None,) * 8),
+            *(_delivery_values(delivery) if delivery is not None else (None,) * 11),
             entry.conversation,
         ),
     )
@@ -165,6 +191,7 @@ def _delivery_values(delivery: Delivery) -> tuple[str | float | int | None, ...]
     return (
         *(delivery.state.value, delivery.body, delivery.attempts, _seconds(delivery.next_at)),
         *(_seconds(delivery.claimed_at), delivery.sid, delivery.error, int(delivery.exempt)),
+        *(delivery.language, delivery.status, delivery.again),
     )
 
 
@@ -192,6 +219,38 @@ class SqliteStore:
 
         known = await self._db.read(lambda db: db.execute(_BY_ADDRESS, (channel, address)).fetchone())
         return _conversation(known) if known is not None else await self._db.write(work)
+
+    async def person(
+        self, channel: Channel, user: str | None, phone: str | None, new_id: str, now: datetime
+    ) -> Conversation:
+        def work(db: sqlite3.Connection) -> Conversation:
+            row = db.execute(_BY_USER, (channel, user)).fetchone() if user else None
+            if row is None and phone:
+                row = db.execute(_BY_PHONE, (channel, phone)).fetchone()
+                if row is not None and user and row["user"] is not None:
+                    row = None  # the number has gone to somebody else
+            if phone and (row is None or row["phone"] != phone):
+                db.execute("UPDATE conversations SET phone = NULL WHERE channel = ? AND phone = ?", (channel, phone))
+            if row is None:
+                # The address of somebody who had this number before may be the number itself.
+                taken = db.execute(_BY_ADDRESS, (channel, user or phone)).fetchone() is not None
+                db.execute(
+                    "INSERT INTO conversations (id, channel, address, created_at, user, phone) VALUES (?, ?, ?, ?, ?, ?)",
+                    (new_id, channel, new_id if taken else user or phone, now.timestamp(), user, phone),
+                )
+                row = {"id": new_id}
+            else:
+                db.execute(
+                    "UPDATE conversations SET user = coalesce(?, user), phone = coalesce(?, phone) WHERE id = ?",
+                    (user, phone, row["id"]),
+                )
+            return _conversation(db.execute(_BY_ID, (row["id"],)).fetchone())
+
+        query, name = (_BY_USER, user) if user else (_BY_PHONE, phone)
+        known = await self._db.read(lambda db: db.execute(query, (channel, name)).fetchone())
+        if known is not None and phone in {None, known["phone"]}:
+            return _conversation(known)
+        return await self._db.write(work)
 
     async def conversation(self, conversation_id: str) -> Conversation | None:
         row = await self._db.read(
@@ -225,11 +284,14 @@ class SqliteStore:
             if known is not None:
                 return _item(known), False
             db.execute(
-                """INSERT INTO inbox (id, conversation, number, source, kind, text, received_at, shown, client_id, lane)
-                   SELECT ?, ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM inbox WHERE conversation = ?""",
+                """INSERT INTO inbox (id, conversation, number, source, kind, text, received_at, shown, client_id, lane,
+                       media, place)
+                   SELECT ?, ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM inbox WHERE conversation = ?""",
                 (
                     *(item.id, item.conversation, item.source, item.kind, item.text, item.received_at.timestamp()),
-                    *(item.shown, item.client_id, item.lane, item.conversation),
+                    *(item.shown, item.client_id, item.lane, json.dumps([asdict(one) for one in item.media])),
+                    None if item.place is None else json.dumps(asdict(item.place)),
+                    item.conversation,
                 ),
             )
             shown = driver_entry(item)
@@ -258,6 +320,34 @@ class SqliteStore:
             ).fetchone()
         )
         return None if row is None else _item(row)
+
+    async def open_items(self, conversation_id: str, limit: int) -> list[Item]:
+        rows = await self._db.read(
+            lambda db: db.execute(
+                "SELECT * FROM inbox WHERE conversation = ? AND lane = ? AND done = 0 ORDER BY number LIMIT ?",
+                (conversation_id, Lane.TALK, limit),
+            ).fetchall()
+        )
+        return [_item(row) for row in rows]
+
+    async def join(self, item_id: str, followers: Collection[str], text: str) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            names = json.dumps(list(followers))
+            db.execute("UPDATE inbox SET asked_text = ?, joined = ? WHERE id = ?", (text, names, item_id))
+            db.execute(
+                "UPDATE inbox SET done = 1, outcome = 'joined' WHERE id IN (SELECT value FROM json_each(?))", (names,)
+            )
+
+        await self._db.write(work)
+
+    async def last_heard(self, conversation_id: str) -> datetime | None:
+        row = await self._db.read(
+            lambda db: db.execute(
+                "SELECT received_at FROM inbox WHERE conversation = ? AND kind <> ? ORDER BY number DESC LIMIT 1",
+                (conversation_id, Kind.EVENT),
+            ).fetchone()
+        )
+        return None if row is None else _moment(row[0])
 
     async def waiting_in(self, conversation_id: str) -> int:
         row = await self._db.read(
@@ -348,13 +438,48 @@ class SqliteStore:
         return changed == 1
 
     async def set_delivery(self, entry_id: str, delivery: Delivery) -> None:
+        values = _delivery_values(delivery)
         await self._db.write(
             lambda db: db.execute(
-                "UPDATE entries SET delivery = ?, body = ?, attempts = ?, next_at = ?, claimed_at = ?, sid = ?, "
-                "error = ?, exempt = ? WHERE id = ?",
-                (*_delivery_values(delivery), entry_id),
+                "UPDATE entries SET delivery = ?, body = ?, attempts = ?, next_at = ?, claimed_at = ?, error = ?, "
+                "exempt = ?, language = ?, again = ?, status = CASE WHEN sid IS ? THEN status ELSE ? END, sid = ? "
+                "WHERE id = ? AND delivery IN ('queued', 'sending')",
+                (*values[:5], *values[6:9], delivery.again, delivery.sid, delivery.status, delivery.sid, entry_id),
             )
         )
+
+    async def note_status(self, entry_id: str | None, sid: str, status: str, error: str | None) -> Entry | None:
+        def work(db: sqlite3.Connection) -> Entry | None:
+            column, name = ("sid", sid) if entry_id is None else ("id", entry_id)
+            row = db.execute(f"SELECT * FROM entries WHERE {column} = ?", (name,)).fetchone()  # noqa: S608 - two literals
+            if row is None or row["delivery"] is None:
+                return None
+            sending = row["delivery"] == Sending.SENDING
+            if row["sid"] == sid:
+                if not is_news(row["status"], status):
+                    return None
+            elif not sending:
+                return None
+            state = Sending.SENT if sending else row["delivery"]
+            db.execute(
+                "UPDATE entries SET status = ?, sid = ?, delivery = ?, error = coalesce(?, error) WHERE id = ?",
+                (status, sid, state, error, row["id"]),
+            )
+            return _entry(db.execute("SELECT * FROM entries WHERE id = ?", (row["id"],)).fetchone())
+
+        return await self._db.write(work)
+
+    async def send_again(self, entry_id: str, at: datetime) -> bool:
+        changed = await self._db.write(
+            lambda db: (
+                db.execute(
+                    "UPDATE entries SET delivery = 'queued', again = coalesce(again, 0) + 1, next_at = ? "
+                    "WHERE id = ? AND delivery = 'sent' AND coalesce(again, 0) = 0",
+                    (at.timestamp(), entry_id),
+                ).rowcount
+            )
+        )
+        return changed == 1
 
     async def known_sids(self, sids: Collection[str]) -> set[str]:
         rows = await self._db.read(
@@ -376,6 +501,24 @@ class SqliteStore:
         )
         return changed == 1
 
+    async def consents(self, channel: Channel, address: str) -> list[Consent]:
+        rows = await self._db.read(
+            lambda db: db.execute(
+                "SELECT * FROM consent WHERE channel = ? AND address = ? ORDER BY number", (channel, address)
+            ).fetchall()
+        )
+        return [
+            Consent(
+                source=row["source"],
+                channel=Channel(row["channel"]),
+                address=row["address"],
+                opted_out=bool(row["opted_out"]),
+                words=row["words"],
+                at=datetime.fromtimestamp(row["at"], UTC),
+            )
+            for row in rows
+        ]
+
     async def opted_out(self, channel: Channel, address: str) -> bool:
         row = await self._db.read(
             lambda db: db.execute(
@@ -395,4 +538,7 @@ class SqliteStore:
         return Backlog(items=int(row[0]), deliveries=int(row[1]))
 
 
+_BY_ID = "SELECT * FROM conversations WHERE id = ?"
 _BY_ADDRESS = "SELECT * FROM conversations WHERE channel = ? AND address = ?"
+_BY_USER = "SELECT * FROM conversations WHERE channel = ? AND user = ?"
+_BY_PHONE = "SELECT * FROM conversations WHERE channel = ? AND phone = ?"

@@ -19,9 +19,11 @@ from bot.store.model import (
     Delivery,
     Kind,
     Lane,
+    Media,
     NewEntry,
     NewItem,
     Option,
+    Place,
     Sending,
 )
 from bot.store.mongo import MongoStore
@@ -202,6 +204,112 @@ class StoreContract:
         assert await store.record_consent(row("twilio:SM2", False))
         assert not await store.record_consent(row("twilio:SM1", True))
         assert not await store.opted_out(Channel.SMS, "+15550101")
+
+    async def test_a_person_is_known_by_id_or_number_and_a_number_may_change_hands(self, store: BotStore) -> None:
+        wa, phone = Channel.WHATSAPP, "+16135550101"
+        first = await store.person(wa, None, phone, "wa_1", NOW)
+        assert (first.id, first.address, first.user, first.phone) == ("wa_1", phone, None, phone)
+        named = await store.person(wa, "CA.1", phone, "wa_2", NOW)
+        assert (named.id, named.address, named.user, named.phone) == ("wa_1", phone, "CA.1", phone)
+        assert (await store.person(wa, "CA.1", None, "wa_3", NOW)).id == "wa_1"
+        assert (await store.person(wa, None, phone, "wa_3", NOW)).id == "wa_1"
+        moved = await store.person(wa, "CA.1", "+16135550102", "wa_3", NOW)
+        assert (moved.id, moved.phone) == ("wa_1", "+16135550102")
+        other = await store.person(wa, "CA.2", phone, "wa_4", NOW)
+        assert (other.id, other.user, other.phone) == ("wa_4", "CA.2", phone)
+        taken = await store.person(wa, "CA.3", phone, "wa_5", NOW)
+        assert (taken.id, taken.phone) == ("wa_5", phone)
+        left = await store.conversation("wa_4")
+        assert left is not None
+        assert left.phone is None
+        assert (await store.person(wa, "CA.2", None, "wa_6", NOW)).id == "wa_4"
+        together = await asyncio.gather(*(store.person(wa, "CA.9", None, f"wa_9{n}", NOW) for n in range(4)))
+        assert len({one.id for one in together}) == 1
+
+    async def test_media_and_places_come_back_as_they_were(self, store: BotStore) -> None:
+        await conversation(store)
+        media = (Media("in_1-0", "image/jpeg", "https://carrier.example/1"),)
+        place = Place(45.42, -75.69, "Rideau Centre", None)
+        await store.accept(replace(item(1), media=media, place=place))
+        stored = await store.next_item("sms_1")
+        assert stored is not None
+        assert (stored.media, stored.place) == (media, place)
+        (shown,) = await store.entries("sms_1", 0, 10)
+        assert shown.custom == {"media": [{"id": "in_1-0", "type": "image/jpeg"}]}
+
+    async def test_joined_items_end_with_the_one_that_speaks_for_them(self, store: BotStore) -> None:
+        await conversation(store)
+        for number in (1, 2, 3):
+            await store.accept(item(number))
+        assert [one.number for one in await store.open_items("sms_1", 2)] == [1, 2]
+        await store.join("in_sms_1_1", ["in_sms_1_2"], "text 1\ntext 2")
+        first, third = await store.open_items("sms_1", 9)
+        assert (first.asked_text, first.asked_at, first.joined) == ("text 1\ntext 2", None, ("in_sms_1_2",))
+        assert third.number == 3
+        await store.finish(first.id, "answered")
+        assert await store.next_item("sms_1") == third
+
+    async def test_when_the_driver_last_wrote_does_not_count_events(self, store: BotStore) -> None:
+        await conversation(store)
+        assert await store.last_heard("sms_1") is None
+        await store.accept(item(1))
+        await store.accept(replace(item(2), kind=Kind.EVENT, shown=None))
+        assert await store.last_heard("sms_1") == NOW + timedelta(seconds=1)
+
+    async def test_statuses_only_move_on_and_settle_what_was_in_doubt(self, store: BotStore) -> None:
+        await conversation(store)
+        entry = await store.add_entry(reply(1, delivery=Delivery("hello")))
+        assert await store.note_status(entry.id, "SM1", "sent", None) is None  # not sent yet: somebody else's
+        assert await store.claim_delivery(entry.id, NOW)
+        noted = await store.note_status(entry.id, "SM1", "delivered", None)
+        assert noted is not None
+        assert noted.delivery is not None
+        assert (noted.delivery.state, noted.delivery.sid, noted.delivery.status) == (Sending.SENT, "SM1", "delivered")
+        for late in ("queued", "sent", "failed", "delivered", "unheard-of"):
+            assert await store.note_status(None, "SM1", late, "30003") is None
+        # The send's own answer comes last and changes nothing; neither does one that says to try later.
+        await store.set_delivery(entry.id, Delivery("hello", state=Sending.SENT, sid="SM1"))
+        await store.set_delivery(entry.id, Delivery("hello"))
+        assert await store.next_delivery("sms_1") is None
+        read = await store.note_status(None, "SM1", "read", None)
+        assert read is not None
+        assert read.delivery is not None
+        assert read.delivery.error is None
+
+    async def test_what_did_not_arrive_is_sent_again_once(self, store: BotStore) -> None:
+        await conversation(store)
+        entry = await store.add_entry(reply(1, delivery=Delivery("hello")))
+        await store.claim_delivery(entry.id, NOW)
+        await store.set_delivery(entry.id, Delivery("hello", state=Sending.SENT, sid="SM1"))
+        failed = await store.note_status(entry.id, "SM1", "undelivered", "30003")
+        assert failed is not None
+        assert failed.delivery is not None
+        assert failed.delivery.error == "30003"
+        assert await store.send_again(entry.id, NOW + timedelta(seconds=60))
+        assert not await store.send_again(entry.id, NOW)
+        again = await store.next_delivery("sms_1")
+        assert again is not None
+        assert again.delivery is not None
+        assert (again.delivery.next_at, again.delivery.again) == (NOW + timedelta(seconds=60), 1)
+        await store.claim_delivery(entry.id, NOW)
+        assert await store.note_status(entry.id, "SM1", "failed", "30003") is None  # of the first attempt
+        await store.set_delivery(entry.id, replace(again.delivery, state=Sending.SENT, sid="SM2", error=None))
+        assert await store.note_status(entry.id, "SM1", "delivered", None) is None
+        done = await store.note_status(entry.id, "SM2", "delivered", None)
+        assert done is not None
+        assert done.delivery is not None
+        assert (done.delivery.status, done.delivery.again) == ("delivered", 1)
+        assert not await store.send_again(entry.id, NOW)
+
+    async def test_the_ledger_says_who_said_what_and_when(self, store: BotStore) -> None:
+        rows = [
+            Consent(f"twilio:SM{number}", Channel.WHATSAPP, "CA.1", out, words, NOW + timedelta(seconds=number))
+            for number, (out, words) in enumerate([(True, "please stop texting me"), (False, "start")])
+        ]
+        for row in rows:
+            assert await store.record_consent(row)
+        assert await store.consents(Channel.WHATSAPP, "CA.1") == rows
+        assert await store.consents(Channel.SMS, "CA.1") == []
 
 
 class TestSqliteStore(StoreContract):
