@@ -11,6 +11,7 @@ import uvloop
 
 from bot.drivers import DriversFileError
 from bot.front_door import CannotListen, front_door
+from bot.identity.embeds import EmbedsFileError
 from chargeline.imports import note_missing_modules
 from chargeline.logs import configure
 from chargeline.mongo import PyMongoError
@@ -33,7 +34,7 @@ def main() -> int:
         settings = Settings.load()
         configure("bot", settings.log_format, settings.log_level)
         uvloop.run(_serve(settings))
-    except (SettingsError, DriversFileError, SchemaTooNew, CannotListen) as error:
+    except (SettingsError, DriversFileError, EmbedsFileError, SchemaTooNew, CannotListen) as error:
         print(f"bot: {error}", file=sys.stderr)
     except (OSError, sqlite3.Error) as error:
         print(f"bot: the store under {settings.var} cannot be used: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Who the driver of a conversation is: known by phone number (DRIVERS_FILE), else a guest.
+"""Who the driver of a conversation is: known by phone number (DRIVERS_FILE) or by a signed token, else a guest.
 
 The tier is what the safety gate works with: 1 may start a charge with the own token, 0 may ask.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from bot.store.model import Channel, Conversation
 from bot.texts import DEFAULT_LANGUAGE
 
+SIGNED = "driver:"  # how the web address of a driver begins whom the operator's backend has signed
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
@@ -30,6 +31,7 @@ class Driver:
 class Drivers:
     def __init__(self, by_phone: dict[str, Driver], guest_tier: int) -> None:
         self._by_phone = by_phone
+        self._by_id = {driver.id: driver for driver in by_phone.values()}
         self._guest_tier = guest_tier
 
     def of(self, conversation: Conversation) -> Driver:
@@ -41,10 +43,13 @@ class Drivers:
     def language_of(self, conversation: Conversation) -> str | None:
         """What the driver writes in, where that has shown, else what the operator's list says, else not known."""
         known = self._known(conversation)
-        return conversation.language or (known.language if known is not None else None)
+        return conversation.language or (known.language if known is not None else "") or None
 
     def _known(self, conversation: Conversation) -> Driver | None:
-        """A phone number proves who someone is only where the carrier delivered it: on SMS."""
+        """A phone number proves who someone is only where the carrier delivered it: on SMS; on the web a signed token does."""
+        if conversation.channel is Channel.WEB and conversation.address.startswith(SIGNED):
+            signed = conversation.address.removeprefix(SIGNED)
+            return self._by_id.get(signed) or Driver(signed, 1, "")
         return self._by_phone.get(conversation.address) if conversation.channel is Channel.SMS else None
 
 

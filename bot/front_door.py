@@ -17,13 +17,17 @@ from sanic.response import raw
 
 from bot.actions_client import ActionsClient
 from bot.asking import Asking, Limits
-from bot.channels import bridge, desk, terminal, twilio, web
+from bot.channels import bridge, desk, terminal, twilio, web, web_pages
 from bot.channels.twilio_api import TwilioApi
+from bot.channels.web_live import LiveSessions
 from bot.drivers import load_drivers
 from bot.feed import Feed
 from bot.forwarding import Forwarding, ForwardLimits
 from bot.hazards import HazardLimits, Hazards
 from bot.hearing import Ears, Hearing, real_ears
+from bot.identity.callers import Callers
+from bot.identity.embeds import load_embeds
+from bot.identity.ended import EndedSessions, MongoEnded, SqliteEnded
 from bot.inbox import Inbox
 from bot.lanes import Lanes
 from bot.metrics import Metrics
@@ -72,12 +76,13 @@ def store_from(settings: Settings) -> BotStore:
 async def front_door(
     settings: Settings, tuning: Tuning | None = None, *, port: int | None = None, ears: Ears | None = None
 ) -> AsyncIterator[int]:
-    """The running front door; yields its port. Raises CannotListen, DriversFileError, SchemaTooNew."""
+    """The running front door; yields its port. Raises CannotListen, DriversFileError, EmbedsFileError, SchemaTooNew."""
     tuning = tuning or Tuning()
     ears = ears or real_ears()
     clock = clock_from(settings.clock_speed, settings.clock_epoch)
     wall = SystemClock()
     drivers = load_drivers(settings.drivers_file, guest_starts=settings.guest_starts)
+    embeds = load_embeds(settings.embeds_file)
     async with AsyncExitStack() as stack:
         store = store_from(settings)
         await store.open()
@@ -164,7 +169,17 @@ async def front_door(
             lanes["outbox"] = Lanes("outbox", store.undelivered, outbox.work_through, parallel=_LANES)
         inbox = Inbox(store=store, feed=feed, metrics=metrics, clock=clock, danger=ears.danger, new_item=wake)
 
+        ended = ended_from(settings, wall)
+        await ended.open()
+        stack.push_async_callback(ended.close)
+        live = LiveSessions(settings.url_of("bridge"), settings.bridge_read_key)
+        stack.push_async_callback(live.close)
+        key = _session_key(settings)
+        callers = Callers(key, embeds, settings.public_base_url, ended, metrics, wall)
+
         app = _app(settings, store, inbox, feed, metrics, rasa, clock)
+        app.blueprint(web_pages.blueprint(settings, key, callers, wall))
+        app.blueprint(web.blueprint(settings, callers, embeds, store, inbox, feed, drivers, live, metrics, clock, wall))
         app.blueprint(desk.blueprint(settings.operator_key, store, replies, drivers, feed))
         listener = _listener(settings.host, settings.bot_port if port is None else port)
         await stack.enter_async_context(_serving(app, listener, feed))
@@ -180,6 +195,20 @@ async def front_door(
         log.info("front_door_open", host=settings.host, port=listening)
         yield listening
         log.info("front_door_closing")
+
+
+def ended_from(settings: Settings, wall: Clock) -> EndedSessions:
+    if settings.mongodb_url:
+        return MongoEnded(mongo.connect(settings.mongodb_url, settings.mongodb_database))
+    return SqliteEnded(settings.var / "web.sqlite3", wall)
+
+
+def _session_key(settings: Settings) -> bytes:
+    """What visitors' sessions are signed with."""
+    if settings.web_session_key:
+        return settings.web_session_key.encode()
+    log.warning("web_session_key_missing", effect="visitors' sessions end with this process; set WEB_SESSION_KEY")
+    return secrets.token_bytes(32)
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -234,17 +263,14 @@ def _app(
     app.config.REQUEST_MAX_SIZE = _MAX_REQUEST
     app.config.FALLBACK_ERROR_FORMAT = "json"
     app.config.MOTD = False
+    if settings.web_proxies:
+        app.config.PROXIES_COUNT = settings.web_proxies
     app.config.TOUCHUP = False  # it rewrites Sanic's own code once a process, so a second app (tests) would not start
     install_problem_details(app)
 
-    key = settings.web_session_key.encode()
-    if not key:
-        log.warning("web_session_key_missing", effect="visitors' sessions end with this process; set WEB_SESSION_KEY")
-        key = secrets.token_bytes(32)
     app.blueprint(twilio.blueprint(settings, inbox, metrics))
     app.blueprint(bridge.blueprint(settings.bridge_webhook_secret, inbox, metrics, clock))
     app.blueprint(terminal.blueprint(settings.terminal_key, store, inbox, feed))
-    app.blueprint(web.blueprint(settings, key, store, inbox, feed, metrics, clock))
 
     @app.get("/healthz", name="healthz")
     async def healthz(request: Request) -> HTTPResponse:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from dotenv import dotenv_values
 
 T = TypeVar("T")
+SANDBOX_STRIPE_KEY = "sk_test_sandbox"  # opens the sandbox's stand-in for Stripe, and nothing else
 
 
 class SettingsError(ValueError):
@@ -43,6 +44,13 @@ def _not_negative(raw: str) -> float:
     number = float(raw)
     if not 0 <= number < float("inf"):
         raise ValueError("0 or a number above it is expected")
+    return number
+
+
+def _whole(raw: str) -> int:
+    number = int(raw)
+    if number < 0:
+        raise ValueError("a whole number from 0 is expected")
     return number
 
 
@@ -108,6 +116,7 @@ class Settings:
     rasa_port: int = _p("RASA_PORT", 5005, "Addresses", "Rasa.")
     actions_port: int = _p("ACTIONS_PORT", 5055, "Addresses", "The action server.")
     sandbox_port: int = _p("SANDBOX_PORT", 9100, "Addresses", "Control page and API of the sandbox network.")
+    payments_port: int = _p("PAYMENTS_PORT", 9300, "Addresses", "The sandbox's payment system: API and payment pages.")
     carrier_port: int = _p("CARRIER_PORT", 9200, "Addresses", "The sandbox's carrier: two phones to text with.")
     public_url: str = _t(
         "PUBLIC_URL",
@@ -151,6 +160,13 @@ class Settings:
     )
     case_webhook_secret: str = _t(
         "CASE_WEBHOOK_SECRET", "", "Keys", "Signs what is posted to CASE_WEBHOOK_URL.", secret=True
+    )
+
+    bridge_payment_key: str = _t(
+        "BRIDGE_PAYMENT_KEY", "", "Keys", "Lets the action server have paid sessions started.", secret=True
+    )
+    payments_sandbox_secret: str = _t(
+        "PAYMENTS_SANDBOX_SECRET", "", "Keys", "Signs the webhooks of the sandbox's payment system.", secret=True
     )
 
     # --- stores
@@ -211,6 +227,34 @@ class Settings:
         "SENDS_PER_NUMBER_S", 1.0, "Messages", "Messages to one number in a second, after a first burst of ten."
     )
 
+    # --- payments through Stripe
+    stripe_api_key: str = _t(
+        "STRIPE_API_KEY", "", "Payments (Stripe)", "Secret key. Empty: no payments, or, with SANDBOX, the sandbox's own."
+    )
+    stripe_webhook_secret: str = _t(
+        "STRIPE_WEBHOOK_SECRET", "", "Payments (Stripe)", "Signing secret of the webhook PUBLIC_URL/webhooks/stripe."
+    )
+    stripe_api_url: str = _t(
+        "STRIPE_API_URL", "", "Payments (Stripe)", "Where Stripe's API is. Empty: Stripe itself, or the sandbox's stand-in."
+    )
+    hold_cents: int = setting(
+        "HOLD_CENTS",
+        4000,
+        _whole,
+        "Payments (Stripe)",
+        "Held on the card when a driver pays by link; only the real cost is taken, never more than this.",
+    )
+    refund_cap_cents: int = setting(
+        "REFUND_CAP_CENTS",
+        0,
+        _whole,
+        "Payments (Stripe)",
+        "Most that is paid back for one session without a person. 0: a person decides on each.",
+    )
+    link_valid_s: float = _n(
+        "LINK_VALID_S", 2700.0, "Payments (Stripe)", "How long a payment link can be used; 1800 to 86400."
+    )
+
     # --- the operator
     operator_name: str = _t("OPERATOR_NAME", "Chargeline Demo Network", "Operator", "Name that drivers know.")
     operator_phone: str = _t(
@@ -234,6 +278,19 @@ class Settings:
         "",
         "Operator",
         "JSON list of known drivers [{driver_id, phone, name, language}], read at start.",
+    )
+    embeds_file: str = _t(
+        "EMBEDS_FILE",
+        "",
+        "Operator",
+        "JSON list of sites and apps that may embed the chat: key, origins, signers (docs/widget.md), read at start.",
+    )
+    web_proxies: int = setting(
+        "WEB_PROXIES",
+        0,
+        _whole,
+        "Operator",
+        "How many proxies of yours stand before the front door: a caller's address is read from X-Forwarded-For.",
     )
     chargers_file: str = _t(
         "CHARGERS_FILE", "", "Operator", "JSON file of sites, chargers and id tokens that the bridge imports at start."
@@ -315,6 +372,22 @@ class Settings:
         if given:
             return given.rstrip("/")
         return f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"
+
+    @property
+    def payments_sandboxed(self) -> bool:
+        """Whether the sandbox's stand-in is the payment system: `make run` sets its key where none is given."""
+        return self.stripe_api_key == SANDBOX_STRIPE_KEY
+
+    @property
+    def stripe_url(self) -> str:
+        """Base URL of Stripe's API; "" for Stripe itself."""
+        local = f"http://127.0.0.1:{self.payments_port}" if self.payments_sandboxed else ""
+        return (self.stripe_api_url or local).rstrip("/")
+
+    @property
+    def stripe_signing_secret(self) -> str:
+        """What Stripe's webhooks are signed under."""
+        return self.payments_sandbox_secret if self.payments_sandboxed else self.stripe_webhook_secret
 
     @property
     def public_base_url(self) -> str:

@@ -31,9 +31,7 @@ class Posted:
 
 def read(body: dict[str, Any]) -> Posted:
     """Raises a 400 or 413 Problem naming the field that is wrong."""
-    client_id, text, choice = body.get("client_id"), body.get("text"), body.get("choice")
-    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
-        raise Problem(400, "bad-field", "client_id: 1 to 80 letters, digits, _ . : or - are expected.")
+    client_id, text, choice = client_id_of(body), body.get("text"), body.get("choice")
     if (text is None) == (choice is None):
         raise Problem(400, "bad-field", "Either text or choice is expected.")
     if choice is not None and (not isinstance(choice, str) or not _TOKEN.fullmatch(choice)):
@@ -41,6 +39,14 @@ def read(body: dict[str, Any]) -> Posted:
     if text is not None:
         text = text_of(text)
     return Posted(client_id, text, choice, hint_from(body.get("charger"), body.get("connector")))
+
+
+def client_id_of(body: dict[str, Any]) -> str:
+    """The client's own id of what it posts, by which a repeat is known. Raises a 400 Problem."""
+    client_id = body.get("client_id")
+    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
+        raise Problem(400, "bad-field", "client_id: 1 to 80 letters, digits, _ . : or - are expected.")
+    return client_id
 
 
 def text_of(text: object) -> str:
