@@ -17,7 +17,7 @@ import orjson
 import structlog
 
 from chargeline.settings import Settings, SettingsError
-from ocpp_bridge.formats import ocpi, table
+from ocpp_bridge.formats import ocpi, table, tariffs
 from ocpp_bridge.model import Charger, Connector, Site, Tariff, Token
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.server.handshake import IDENTITY
@@ -123,7 +123,7 @@ def read(data: bytes, kind: str) -> Network:
             return parse(table.to_document(data.decode("utf-8-sig")))
         document = orjson.loads(data)
         return parse(ocpi.to_document(document) if ocpi.is_ocpi(document) else document)
-    except (table.BadTable, ocpi.NotOcpi) as error:
+    except (table.BadTable, ocpi.NotOcpi, tariffs.BadTariff) as error:
         raise ImportProblem(str(error)) from None
     except UnicodeDecodeError as error:
         raise ImportProblem(f"byte {error.start}: UTF-8 is expected") from None
@@ -169,7 +169,8 @@ def _profile(row: _Row) -> int | None:
 _PRICES = ("price_per_kwh", "price_per_minute", "session_fee", "idle_fee_per_minute", "idle_grace_minutes")
 
 
-def _tariff(row: _Row) -> Tariff:
+def _tariff(given: _Row) -> Tariff:
+    row = _Row(tariffs.normal(given.value), given.where)
     currency = row.text("currency", longest=3)
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
         raise row.problem("currency", "an ISO 4217 code such as CAD")
@@ -190,6 +191,7 @@ def _connectors(row: _Row) -> tuple[Connector, ...]:
                 item.text("plug", ""),
                 item.number("max_kw", 0, 10_000),
                 item.switch("tethered"),
+                item.optional("tariff"),
             )
         )
     if len({connector.connector for connector in connectors}) != len(connectors):

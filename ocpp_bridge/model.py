@@ -48,6 +48,7 @@ class Connector:
     plug: str = ""
     max_kw: float | None = None
     tethered: bool = False
+    tariff: str | None = None  # where it is another than the charger's
 
 
 @dataclass(frozen=True, slots=True)

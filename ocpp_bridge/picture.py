@@ -102,6 +102,14 @@ class Picture:
     def tariff(self, tariff_id: str | None) -> Tariff | None:
         return self._tariffs.get(tariff_id) if tariff_id is not None else None
 
+    def tariff_on(self, charger_id: str, connector: int) -> Tariff | None:
+        """What charging costs there: the connector's own tariff, else the charger's."""
+        charger = self._chargers.get(charger_id)
+        if charger is None:
+            return None
+        own = next((row.tariff for row in charger.connectors if row.connector == connector), None)
+        return self.tariff(own) or self.tariff(charger.tariff)
+
     def site(self, site_id: str) -> Site | None:
         return self._sites.get(site_id)
 

@@ -49,7 +49,7 @@ def add_routes(app: App, services: Services) -> None:
         live = {s.id: s for s in found if s.state == "active"}
         for row in found:  # running sessions as of now, not as of the last write
             live.update({k: v for k, v in picture.live(row.charger).sessions.items() if k in live})
-        return json_response({"sessions": [session_json(live.get(row.id, row)) for row in found]})
+        return json_response({"sessions": [session_json(live.get(row.id, row), picture) for row in found]})
 
     @app.get("/v1/sessions/<session_id:str>", name="session")
     async def session(request: Request, session_id: str) -> HTTPResponse:
@@ -57,7 +57,7 @@ def add_routes(app: App, services: Services) -> None:
         found = await store.session(session_id)
         if found is None:
             raise Problem(404, "unknown-session", "There is no such session.")
-        return json_response(session_json(picture.live(found.charger).sessions.get(found.id, found)))
+        return json_response(session_json(picture.live(found.charger).sessions.get(found.id, found), picture))
 
     @app.get("/v1/tokens", name="tokens")
     async def tokens(request: Request) -> HTTPResponse:

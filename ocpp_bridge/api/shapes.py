@@ -30,7 +30,7 @@ def charger_json(charger: Charger, picture: Picture, now: datetime) -> dict[str,
         "id": charger.id,
         "label": charger.label,
         "site": site_json(site) if site else None,
-        "tariff": tariff_json(tariff) if (tariff := picture.tariff(charger.tariff)) else None,
+        "tariff": _tariff_json(picture.tariff(charger.tariff)),
         "vendor": (boot.vendor if boot else None) or charger.vendor,
         "model": (boot.model if boot else None) or charger.model,
         "firmware": boot.firmware if boot else None,
@@ -46,7 +46,7 @@ def charger_json(charger: Charger, picture: Picture, now: datetime) -> dict[str,
         "boot": {"status": boot.status, "at": boot.at} if boot else None,
         "status": whole.status if whole else None,
         "error_code": whole.error_code if whole else None,
-        "connectors": [connector_json(row, live, now) for row in connectors_of(charger, live)],
+        "connectors": [connector_json(row, live, picture, now) for row in connectors_of(charger, live)],
     }
 
 
@@ -59,7 +59,9 @@ def site_json(site: Site) -> dict[str, Any]:
     return {"id": site.id, "name": site.name, **shown}
 
 
-def tariff_json(tariff: Tariff) -> dict[str, Any]:
+def _tariff_json(tariff: Tariff | None) -> dict[str, Any] | None:
+    if tariff is None:
+        return None
     shown = {field.name: getattr(tariff, field.name) for field in fields(tariff) if field.name != "details"}
     return {**tariff.details, **shown}
 
@@ -71,7 +73,7 @@ def connectors_of(charger: Charger, live: LiveCharger) -> list[Connector]:
     return [*charger.connectors, *(Connector(number, place_of(charger, number)[0]) for number in extra)]
 
 
-def connector_json(row: Connector, live: LiveCharger, now: datetime) -> dict[str, Any]:
+def connector_json(row: Connector, live: LiveCharger, picture: Picture, now: datetime) -> dict[str, Any]:
     status = live.statuses.get(row.connector)
     sessions = live.sessions_on(row.connector)
     return {
@@ -85,7 +87,8 @@ def connector_json(row: Connector, live: LiveCharger, now: datetime) -> dict[str
         "status_at": status.at if status else None,
         "status_age_s": _age(status.at, now) if status else None,
         "status_source": status.source if status else None,
-        "session": session_json(sessions[-1]) if sessions else None,
+        "tariff": _tariff_json(picture.tariff_on(live.id, row.connector)),
+        "session": session_json(sessions[-1], picture) if sessions else None,
         "held": hold_json(live.hold_on(row.connector)),
     }
 
@@ -95,7 +98,8 @@ def hold_json(hold: Hold | None) -> dict[str, Any] | None:
     return {"reason": hold.reason, "at": hold.at, "command": hold.command} if hold else None
 
 
-def session_json(session: Session) -> dict[str, Any]:
+def session_json(session: Session, picture: Picture) -> dict[str, Any]:
+    """With the tariff that counts on its connector now."""
     return {
         "id": session.id,
         "charger": session.charger,
@@ -113,6 +117,7 @@ def session_json(session: Session) -> dict[str, Any]:
         "last_meter_at": session.last_meter_at,
         "meter_start_wh": session.meter_start_wh,
         "meter_stop_wh": session.meter_stop_wh,
+        "tariff": _tariff_json(picture.tariff_on(session.charger, session.connector)),
     }
 
 

@@ -1,4 +1,4 @@
-"""OCPI 2.2.1 Locations as an import document: one location, a list of them, or either inside `data` as a response has it.
+"""OCPI 2.2.1 Locations and Tariffs as an import document: one, a list of them, or either inside `data` as a response has it.
 
 OCPI has EVSEs but no OCPP identity. A charger's id is its EVSEs' `uid`, less a last part `*<number>`, which is then the EVSE's
 number on the charger: `CL-1042*1` and `CL-1042*2` are one charger with two EVSEs, `CL-7` is one with one.
@@ -7,6 +7,8 @@ number on the charger: `CL-1042*1` and `CL-1042*2` are one charger with two EVSE
 from __future__ import annotations
 
 from typing import Any
+
+from ocpp_bridge.formats import tariffs
 
 PLUGS = {
     "IEC_62196_T1": "J1772",
@@ -26,9 +28,9 @@ class NotOcpi(ValueError):
 
 
 def is_ocpi(document: Any) -> bool:
-    """Whether the document looks like locations rather than like this project's own form."""
+    """Whether the document looks like locations or tariffs rather than like this project's own form."""
     rows = _rows(document)
-    return bool(rows) and all(isinstance(row, dict) and "coordinates" in row for row in rows)
+    return bool(rows) and all(isinstance(row, dict) and ("coordinates" in row or tariffs.is_ocpi(row)) for row in rows)
 
 
 def _rows(document: Any) -> list[Any]:
@@ -41,13 +43,16 @@ def _rows(document: Any) -> list[Any]:
 
 def to_document(document: Any) -> dict[str, Any]:
     """Raises NotOcpi where a thing that is needed is missing or of another kind; values are checked by `parse`."""
-    sites, chargers = [], []
+    sites, chargers, prices = [], [], []
     for number, location in enumerate(_rows(document)):
+        if tariffs.is_ocpi(location):
+            prices.append(tariffs.from_ocpi(location, f"tariffs[{number}]"))
+            continue
         where = f"locations[{number}]"
         site = _site(_object(location, where), where)
         sites.append(site)
         chargers += _chargers(location, site["id"], where)
-    return {"sites": sites, "chargers": chargers}
+    return {"sites": sites, "chargers": chargers, "tariffs": prices}
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:
@@ -109,8 +114,12 @@ def _label(evse: dict[str, Any], own: str) -> str:
 
 def _add(charger: dict[str, Any], evse: int, connector: dict[str, Any], where: str) -> None:
     standard = str(connector.get("standard") or "")
+    prices = _list(connector.get("tariff_ids"), f"{where}.tariff_ids")
+    if prices:
+        charger.setdefault("tariff", prices[0])
     charger["connectors"].append(
         {
+            "tariff": prices[0] if prices and prices[0] != charger["tariff"] else None,  # its own, where it differs
             "connector": len(charger["connectors"]) + 1,
             "evse": evse,
             "plug": PLUGS.get(standard, standard),
@@ -118,9 +127,6 @@ def _add(charger: dict[str, Any], evse: int, connector: dict[str, Any], where: s
             "tethered": connector.get("format") == "CABLE",
         }
     )
-    tariffs = _list(connector.get("tariff_ids"), f"{where}.tariff_ids")
-    if tariffs:
-        charger.setdefault("tariff", tariffs[0])
 
 
 def _kilowatts(connector: dict[str, Any], where: str) -> float | None:

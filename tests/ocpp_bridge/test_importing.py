@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_bridge.importing import ImportProblem, read
+from ocpp_bridge.importing import ImportProblem, parse, read
 from ocpp_bridge.model import Connector
 from tests.ocpp_bridge.conftest import Running
 
@@ -221,3 +221,76 @@ async def test_the_program_imports_a_file_or_says_what_is_wrong(tmp_path: Path) 
     refused = await asyncio.to_thread(program, bad)
     assert refused.returncode == 1
     assert "chargers[0].id" in refused.stderr.splitlines()[-1]
+
+
+OCPI_TARIFF: dict[str, Any] = {
+    "id": "T1",
+    "currency": "CAD",
+    "tariff_alt_text": [{"language": "en", "text": "Level 2"}],
+    "elements": [
+        {"price_components": [{"type": "ENERGY", "price": 9.0}], "restrictions": {"start_time": "22:00"}},
+        {
+            "price_components": [
+                {"type": "ENERGY", "price": 0.3, "step_size": 1},
+                {"type": "TIME", "price": 1.5, "step_size": 60},
+                {"type": "FLAT", "price": 0.5, "step_size": 1},
+                {"type": "PARKING_TIME", "price": 6.0, "step_size": 60},
+            ]
+        },
+    ],
+}
+
+
+def test_an_ocpi_tariff_becomes_prices_by_the_minute_those_without_restrictions_first() -> None:
+    [tariff] = read(orjson.dumps({"data": [OCPI_TARIFF]}), "json").tariffs
+    assert (tariff.id, tariff.currency, tariff.name) == ("T1", "CAD", "Level 2")
+    assert (tariff.price_per_kwh, tariff.price_per_minute, tariff.session_fee) == (0.3, 0.025, 0.5)
+    assert tariff.idle_fee_per_minute == 0.1
+
+
+@pytest.mark.parametrize("elements", [None, {}, ["x"], [{}], [{"price_components": [{"type": "WATER", "price": 1}]}]])
+def test_a_mistake_in_an_ocpi_tariff_is_named(elements: Any) -> None:
+    with pytest.raises(ImportProblem, match=r"tariffs\[0\]\.elements"):
+        read(orjson.dumps([{**OCPI_TARIFF, "elements": elements}]), "json")
+
+
+def test_prices_by_the_hour_and_grace_in_seconds_are_understood() -> None:
+    row = {"id": "x", "currency": "USD", "per_kwh": 0.24, "per_hour": 1.5, "idle_per_minute": 0.4, "idle_grace_s": 600}
+    [tariff] = parse({"tariffs": [row]}).tariffs
+    assert (tariff.price_per_kwh, tariff.price_per_minute) == (0.24, 0.025)
+    assert (tariff.idle_fee_per_minute, tariff.idle_grace_minutes) == (0.4, 10)
+    with pytest.raises(ImportProblem, match="price_per_kwh"):
+        parse({"tariffs": [{**row, "per_kwh": "much"}]})
+
+
+async def test_a_session_shows_what_charging_costs_on_its_connector(running: Running) -> None:
+    document = {
+        "chargers": [
+            {
+                "id": "CL-1042",
+                "tariff": "slow",
+                "connectors": [{"connector": 1}, {"connector": 2, "tariff": "fast"}],
+            }
+        ],
+        "tariffs": [
+            {"id": "slow", "currency": "CAD", "price_per_kwh": 0.2, "session_fee": 1},
+            {"id": "fast", "currency": "CAD", "price_per_kwh": 0.6},
+        ],
+    }
+    assert (await running.operator.post("/v1/import", json=document)).status_code == 200
+    async with running.charger() as charger:
+        await charger.boot("Charging")
+        await charger.start("TAGADA", connector=1)
+        await charger.start("TAGBEN", connector=2)
+        shown = (await running.api.get("/v1/chargers/CL-1042")).json()
+        assert [row["tariff"]["price_per_kwh"] for row in shown["connectors"]] == [0.2, 0.6]
+        found = (await running.api.get("/v1/sessions?driver=drv-ben")).json()["sessions"][0]
+        assert (found["tariff"]["id"], found["tariff"]["currency"], found["tariff"]["session_fee"]) == (
+            "fast",
+            "CAD",
+            None,
+        )
+        diagnosis = (await running.api.get("/v1/chargers/CL-1042/diagnosis?driver=drv-ada")).json()
+        assert (
+            diagnosis["session"]["tariff"] | {"price_per_kwh": 0.2, "session_fee": 1} == diagnosis["session"]["tariff"]
+        )
