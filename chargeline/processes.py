@@ -40,8 +40,9 @@ _RASA_CHATTER = re.compile(r"Warning: |^\s{2,}\S|^Implementing implicit namespac
 
 def all_processes(settings: Settings) -> list[Process]:
     """The processes that these settings ask for, in the order in which they are started."""
-    builders: list[Callable[[Settings], Process]] = [_bridge, _sandbox, _actions, _rasa, _bot]
-    return [build(settings) for build in builders if settings.sandbox or build is not _sandbox]
+    builders: list[Callable[[Settings], Process]] = [_bridge, _sandbox, _payments, _actions, _rasa, _bot]
+    left_out = [_sandbox] * (not settings.sandbox) + [_payments] * (not settings.payments_sandboxed)
+    return [build(settings) for build in builders if build not in left_out]
 
 
 def _python(module: str) -> list[str]:
@@ -67,6 +68,17 @@ def _sandbox(s: Settings) -> Process:
         {},
         {"SANDBOX_PORT": s.sandbox_port},
         f"http://127.0.0.1:{s.sandbox_port}/readyz",
+    )
+
+
+def _payments(s: Settings) -> Process:
+    return Process(
+        "payments",
+        "the stand-in for Stripe",
+        _python("sandbox.payments"),
+        {},
+        {"PAYMENTS_PORT": s.payments_port},
+        f"http://127.0.0.1:{s.payments_port}/readyz",
     )
 
 

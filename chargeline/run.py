@@ -23,13 +23,13 @@ from pathlib import Path
 import httpx
 
 from chargeline.processes import ROOT, Process, all_processes, environment_of
-from chargeline.settings import Settings, SettingsError, given_by_people, secret_settings
+from chargeline.settings import SANDBOX_STRIPE_KEY, Settings, SettingsError, given_by_people, secret_settings
 
 READY_WITHIN_S = 180.0
 GIVE_UP_AFTER = 5  # crashes of one process ...
 GIVE_UP_WINDOW_S = 60.0  # ... within this many seconds
 STOP_WITHIN_S = 10.0
-_COLOURS = {"bridge": 36, "sandbox": 33, "actions": 35, "rasa": 34, "bot": 32, "run": 1}
+_COLOURS = {"bridge": 36, "sandbox": 33, "payments": 33, "actions": 35, "rasa": 34, "bot": 32, "run": 1}
 
 
 class CannotRun(Exception):
@@ -68,6 +68,7 @@ def run_settings(settings: Settings, given: Mapping[str, str], now: float) -> di
             "DRIVERS_FILE": str(ROOT / "sandbox/network/drivers.json"),
             "GUEST_STARTS": "on",
             "OPERATOR_PHONE": "+1 613 555 0199",
+            "STRIPE_API_KEY": SANDBOX_STRIPE_KEY,
         }
     if settings.clock_speed != 1.0:
         wanted["CLOCK_EPOCH"] = f"{now:.3f}"
@@ -284,6 +285,11 @@ def _welcome(s: Settings, seconds: float) -> str:
     if s.sandbox:
         lines += [
             f"  Break chargers        http://localhost:{s.sandbox_port}/   (simulated chargers, simulated cars)",
+            *(
+                [f"  Payments              {s.stripe_url}/sandbox/state   (no real money)"]
+                if s.payments_sandboxed
+                else []
+            ),
             "",
             "  Try: plugged in, nothing happens",
             "       1042            a car waits there: it starts, and you are told once energy flows",

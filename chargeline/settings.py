@@ -229,13 +229,19 @@ class Settings:
 
     # --- payments through Stripe
     stripe_api_key: str = _t(
-        "STRIPE_API_KEY", "", "Payments (Stripe)", "Secret key. Empty: no payments, or, with SANDBOX, the sandbox's own."
+        "STRIPE_API_KEY",
+        "",
+        "Payments (Stripe)",
+        "Secret key. Empty: no payments, or, with SANDBOX, the sandbox's own.",
     )
     stripe_webhook_secret: str = _t(
         "STRIPE_WEBHOOK_SECRET", "", "Payments (Stripe)", "Signing secret of the webhook PUBLIC_URL/webhooks/stripe."
     )
     stripe_api_url: str = _t(
-        "STRIPE_API_URL", "", "Payments (Stripe)", "Where Stripe's API is. Empty: Stripe itself, or the sandbox's stand-in."
+        "STRIPE_API_URL",
+        "",
+        "Payments (Stripe)",
+        "Where Stripe's API is. Empty: Stripe itself, or the sandbox's stand-in.",
     )
     hold_cents: int = setting(
         "HOLD_CENTS",

@@ -110,7 +110,15 @@ class Stack:
         self.carrier = Carrier()
         self.ports = {
             name: free_port()
-            for name in ("BOT_PORT", "OCPP_PORT", "BRIDGE_PORT", "RASA_PORT", "ACTIONS_PORT", "SANDBOX_PORT")
+            for name in (
+                "BOT_PORT",
+                "OCPP_PORT",
+                "BRIDGE_PORT",
+                "RASA_PORT",
+                "ACTIONS_PORT",
+                "SANDBOX_PORT",
+                "PAYMENTS_PORT",
+            )
         }
         self.bot = f"http://127.0.0.1:{self.ports['BOT_PORT']}"
         self.sandbox = f"http://127.0.0.1:{self.ports['SANDBOX_PORT']}"
