@@ -16,6 +16,7 @@ from chargeline.logs import configure
 from chargeline.settings import Settings, SettingsError
 from sandbox import api, scenarios
 from sandbox.plan import BUILT_IN, BadNetwork, load
+from sandbox.store import Store, StoreUnusable
 from sandbox.world import World
 
 log = structlog.get_logger("sandbox")
@@ -27,16 +28,22 @@ def csms_url(settings: Settings) -> str:
 
 
 async def run(settings: Settings, scenario_name: str | None = None) -> None:
-    """Raises BadNetwork, UnknownScenario, BadScenario, or OSError where the port is taken."""
+    """Raises BadNetwork, UnknownScenario, BadScenario, StoreUnusable, or OSError where the port is taken."""
     plan = load(Path(settings.sandbox_network) if settings.sandbox_network else BUILT_IN)
     scenario = scenarios.load(scenario_name, plan) if scenario_name is not None else None
     clock = clock_from(settings.clock_speed, settings.clock_epoch)
-    world = World(plan, csms_url(settings), clock)
+    store = Store(settings.var / "sandbox" / "network.sqlite3")
+    world = World(plan, csms_url(settings), clock, store)
     app = api.build(world)
-    server: Any = await app.create_server(  # Sanic leaves its server untyped
-        settings.private_host, settings.sandbox_port, return_asyncio_server=True, access_log=False
-    )
-    await server.startup()
+    try:
+        server: Any = await app.create_server(  # Sanic leaves its server untyped
+            settings.private_host, settings.sandbox_port, return_asyncio_server=True, access_log=False
+        )
+        await server.startup()
+    except OSError:
+        await world.close()
+        store.close(orderly=store.orderly)  # nothing has happened
+        raise
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -54,6 +61,7 @@ async def run(settings: Settings, scenario_name: str | None = None) -> None:
         await ended.wait()
     finally:
         await world.close()
+        store.close(orderly=ended.is_set())
         server.close()
         await server.wait_closed()
 
@@ -70,7 +78,7 @@ def main() -> int:
     configure("sandbox", settings.log_format, settings.log_level)
     try:
         asyncio.run(run(settings, scenario))
-    except (BadNetwork, scenarios.BadScenario) as error:
+    except (BadNetwork, scenarios.BadScenario, StoreUnusable) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 2
     except scenarios.UnknownScenario as error:

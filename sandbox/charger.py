@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -16,11 +17,13 @@ from websockets.asyncio.client import ClientConnection
 
 from chargeline.clock import Clock
 from chargeline.logs import masked
+from sandbox import memory, power
 from sandbox.car import Car, Garage
 from sandbox.events import EventLog
 from sandbox.faults import Faults
 from sandbox.frames import Call, CallError, Frame
 from sandbox.link import Address, Link
+from sandbox.neighbour import Neighbour
 from sandbox.outbox import Outbox
 from sandbox.plan import ChargerPlan
 from sandbox.protocols import PROTOCOLS
@@ -29,13 +32,13 @@ from sandbox.session import Box, Identity
 from sandbox.snapshot import essence, snapshot
 from sandbox.socket import Socket
 from sandbox.station import Station
+from sandbox.store import Store
 from sandbox.tasks import Tasks
 from sandbox.tokens import IdInfo
 
 log = structlog.get_logger(__name__)
 
 RESTART, OFFLINE, POWER, AWAY = "restart", "offline", "power_out", "away_after_stop"
-STRANGERS_CAR = {"soc": 20}
 # Faults under which the charger is not expected to be connected and booted.
 _ABSENT = ("offline", "silent", "reboot_never_returns", "power_out", "reconnects_late")
 
@@ -53,8 +56,17 @@ class Scene(Protocol):
 
 class Charger:
     def __init__(
-        self, plan: ChargerPlan, url: str, garage: Garage, *, clock: Clock, rng: Random, events: EventLog | None = None
+        self,
+        plan: ChargerPlan,
+        url: str,
+        garage: Garage,
+        *,
+        clock: Clock,
+        rng: Random,
+        events: EventLog | None = None,
+        store: Store | None = None,
     ) -> None:
+        """With a `store` it stands as it stood when its process was cut off, else as the plan says."""
         self.plan = plan
         self.clock = clock
         self.events = events or EventLog(clock)
@@ -84,20 +96,39 @@ class Charger:
             bare=lambda: self.protocol.version == "1.6" and self.faults.has("no_subprotocol"),
         )
         self._garage = garage
+        self._store = store
+        self._begun = False  # the first minute is over
         self._held_since = {OFFLINE: 0, POWER: 0}
+        self._held_until: dict[str, str] = {}
         self._restarting = False
         self._first_minute: asyncio.Task[None] | None = None
-        self._neighbour: int | None = None
+        self._neighbour = Neighbour(self.station, garage, self._tasks, self._strangers_swipe)
         self._noted: dict[str, Any] | None = None
         self.station.on_refresh = self.note_state
         self.station.on_ended = self._transaction_ended
         self.faults.on_change(self._fault_changed)
-        self._set_up(plan)
+        self.outbox.on_change = self._keep
+        self._wake_up()
 
     # --- its life -----------------------------------------------------------------------------------------------
     def start(self) -> None:
         self._tasks.spawn(self.link.run(), "link")
-        self._first_minute = self._tasks.spawn(self._begin_life(self.plan), "first minute")
+        if not self._begun:
+            self._first_minute = self._tasks.spawn(self._begin_life(self.plan), "first minute")
+
+    def _wake_up(self) -> None:
+        kept = self._store.kept.get(self.plan.id) if self._store is not None else None
+        if kept is not None and kept["shape"] != memory.shape(self):
+            log.warning("memory_of_another_charger", charger=self.plan.id)
+            kept = None
+        if kept is not None and kept["box"]["begun"] and self._store is not None and not self._store.orderly:
+            self._begun = True
+            power.after_cut(self, kept, self._garage)
+            self._put_back_line(kept["box"])
+            return
+        if kept is not None:
+            power.before_a_new_day(self, kept)
+        self._set_up(self.plan)
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -162,14 +193,15 @@ class Charger:
 
     async def _begin_life(self, scene: Scene) -> None:
         """What comes once the charger is booted: the first swipes, and silence (a charger falls silent, it is not born so)."""
-        if not scene.swiped and "silent" not in scene.faults:
-            return
-        await self.when_online()
+        if scene.swiped or "silent" in scene.faults:
+            await self.when_online()
         for number, token in scene.swiped.items():
             await self.swipe_quietly(number, token)
         if "silent" in scene.faults:
             await self.outbox.drained(within_s=30)
             self.faults.set("silent", {})
+        self._begun = True
+        self._keep()
 
     async def when_online(self) -> None:
         while not self.protocol.online:
@@ -232,10 +264,7 @@ class Charger:
             case "offline":
                 self._line_fault(OFFLINE, there)
             case "power_out":
-                if there:
-                    self.station.stop_all("PowerLoss")
-                    self.protocol.restarted()
-                    self.station.power_cycle()
+                power.lost(self) if there else power.back(self)
                 self._line_fault(POWER, there)
             case "silent" if not there:
                 self.protocol.tell_statuses()
@@ -244,18 +273,49 @@ class Charger:
             case "reconnects_late" if not there:
                 self.link.hurry()
             case "neighbour_charges":
-                self._neighbour_changed()
+                self._neighbour.follow_fault()
         self.note_state()
 
     def _line_fault(self, name: str, there: bool) -> None:
         self._held_since[name] += 1
+        self._held_until.pop(name, None)
         if not there:
             self.link.release(name)
             return
-        self.link.hold(name)
         seconds = (self.faults.get(name) or {}).get("seconds")
+        self._hold_line(name, seconds)
+
+    def _hold_line(self, name: str, seconds: float | None) -> None:
+        self.link.hold(name)
         if seconds is not None:
+            self._held_until[name] = (self.clock.now() + timedelta(seconds=seconds)).isoformat()
             self._tasks.spawn(self._line_fault_ends(name, seconds, self._held_since[name]), name)
+
+    # --- what it keeps over a power cut --------------------------------------------------------------------------
+    def kept(self) -> dict[str, Any]:
+        """What is neither the station's nor the protocol's."""
+        return {
+            "begun": self._begun,
+            "held_until": dict(self._held_until),
+            "restarting": self._restarting,
+            "neighbour": self._neighbour.at,
+        }
+
+    def _keep(self) -> None:
+        if self._store is not None:
+            self._store.changed(self.plan.id, lambda: memory.written(self))
+
+    def _put_back_line(self, box: Mapping[str, Any]) -> None:
+        """The faults of the line go on for as long as they still have to."""
+        self._neighbour.at = box["neighbour"]
+        for name in (OFFLINE, POWER):
+            if self.faults.has(name):
+                until = box["held_until"].get(name)
+                left = until and (datetime.fromisoformat(until) - self.clock.now()).total_seconds()
+                self._hold_line(name, left)
+        if box["restarting"] and self.faults.has("reboot_never_returns"):
+            self._restarting = True
+            self.link.hold(RESTART)
 
     async def _line_fault_ends(self, name: str, seconds: float, since: int) -> None:
         await self.clock.sleep(seconds)
@@ -272,27 +332,9 @@ class Charger:
         await self.clock.sleep(seconds)
         self.link.release(AWAY)
 
-    def _neighbour_changed(self) -> None:
-        """A stranger comes and charges, or goes."""
-        if self._neighbour is not None:
-            connector, self._neighbour = self.station.connectors[self._neighbour], None
-            if connector.car is not None:
-                self.station.unplug(connector.number, car_unlocked=True)
-        fault = self.faults.get("neighbour_charges")
-        if fault is None:
-            return
-        free = [number for number, each in self.station.connectors.items() if each.car is None]
-        number = fault.get("connector") or (free[-1] if free else None)
-        if number is None or self.station.connectors[number].car is not None:
-            log.warning("no_place_for_neighbour", charger=self.plan.id)
-            return
-        self._neighbour = number
-        self.station.plug(number, self._garage.car(STRANGERS_CAR))
-        self._tasks.spawn(self._neighbour_swipes(number, fault["token"]), "neighbour")
-
-    async def _neighbour_swipes(self, number: int, token: str) -> None:
+    async def _strangers_swipe(self, number: int, token: str) -> None:
         await self.when_online()
-        if self._neighbour == number:
+        if self._neighbour.at == number:
             await self.swipe_quietly(number, token)
 
     # --- what a driver does, noted ------------------------------------------------------------------------------
@@ -335,6 +377,7 @@ class Charger:
         if core != self._noted:
             self._noted = core
             self.events.add(self.plan.id, "state", snapshot=now)
+            self._keep()
 
     def _frame_seen(self, direction: Literal["in", "out"], frame: Frame, action: str) -> None:
         facts: dict[str, Any] = {"direction": direction, "message_id": frame.message_id, "action": action}
@@ -344,4 +387,6 @@ class Charger:
             facts |= {"kind": "call" if isinstance(frame, Call) else "result", "payload": frame.payload}
         if direction == "in" and isinstance(frame, Call):
             facts["before"] = self.snapshot()
+        if direction == "out" and not isinstance(frame, Call):
+            self._keep()  # what a remote hand has changed: lists, configuration, availability
         self.events.add(self.plan.id, "frame", **facts)

@@ -80,6 +80,7 @@ class Link:
         self._hurried = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
+        self._held = asyncio.Event()
         self._connection: ClientConnection | None = None
 
     @property
@@ -95,11 +96,13 @@ class Link:
         """Cuts the line, without a goodbye, and keeps it cut until `release(why)`."""
         self._holds.add(why)
         self._free.clear()
+        self._held.set()
         self.drop()
 
     def release(self, why: str) -> None:
         self._holds.discard(why)
         if not self._holds:
+            self._held.clear()
             self._free.set()
 
     def drop(self) -> None:
@@ -114,10 +117,12 @@ class Link:
         """Dials for ever; ends by cancellation."""
         attempt = 0
         while True:
-            await self._free.wait()
-            connection = await self._dial()
-            if connection is not None and not self._free.is_set():
-                connection.transport.abort()
+            while self.held:  # what woke this may be held again by now, as when one scene follows another
+                await self._free.wait()
+            connection = await self._dial_unless_held()
+            if self.held:
+                if connection is not None:
+                    connection.transport.abort()
                 continue
             if connection is not None:
                 attempt = 0
@@ -143,6 +148,16 @@ class Link:
                 await self._hurried.wait()
         except TimeoutError:
             pass  # nobody hurried it, as usual
+
+    async def _dial_unless_held(self) -> ClientConnection | None:
+        """A dialling that is under way when the line is cut is given up, so that the central system sees no charger."""
+        dial, held = asyncio.ensure_future(self._dial()), asyncio.ensure_future(self._held.wait())
+        try:
+            await asyncio.wait({dial, held}, return_when=asyncio.FIRST_COMPLETED)
+            return dial.result() if dial.done() else None
+        finally:
+            dial.cancel()
+            held.cancel()
 
     async def _dial(self) -> ClientConnection | None:
         address, bare = self._address, self._bare()

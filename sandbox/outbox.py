@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from chargeline.clock import Clock
+from sandbox.connector import Transaction
 from sandbox.frames import Payload
 from sandbox.socket import CallRefused, CallTimedOut
 
@@ -24,7 +25,8 @@ LEAST_REAL_WAIT_S = 2.0
 @dataclass(slots=True)
 class Outgoing:
     """`build` is asked at the moment of sending; None from it: nothing is left to tell. `durable`: survives a lost link.
-    `dispensable`: may go when too much waits (section 3.7.2 lets a charger drop meter values first).
+    `dispensable`: may go when too much waits (section 3.7.2 lets a charger drop meter values first). `memo`: what a version
+    needs to write it again after a power cut, with the transaction that it is `about`.
     """
 
     action: str
@@ -33,6 +35,8 @@ class Outgoing:
     dispensable: bool = False
     on_answer: Callable[[Payload], None] | None = None
     attempts: int = 0
+    memo: Payload | None = None
+    about: Transaction | None = None
 
 
 class Outbox:
@@ -47,6 +51,7 @@ class Outbox:
         self._empty.set()
         self.attempts = 3
         self.retry_s = 10.0
+        self.on_change: Callable[[], None] = lambda: None  # something durable came or is told
 
     def __len__(self) -> int:
         return len(self._items)
@@ -57,6 +62,8 @@ class Outbox:
         self._items.append(item)
         self._empty.clear()
         self._wake.set()
+        if item.durable:
+            self.on_change()
 
     def waiting(self) -> tuple[Outgoing, ...]:
         """What is yet to be told, in order."""
@@ -78,7 +85,8 @@ class Outbox:
                 return
 
     def _pop(self) -> None:
-        self._items.popleft()
+        if self._items.popleft().durable:
+            self.on_change()
         self._mark()
 
     def _mark(self) -> None:

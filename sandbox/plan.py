@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -35,11 +35,14 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """What all chargers of a model have in common. Times in seconds of the clock."""
+    """What all chargers of a model have in common. Times in seconds of the clock. `after_power_loss`: whether a transaction
+    goes on when the power is back, or has ended with reason PowerLoss, which is told then.
+    """
 
     firmware: str = "1.0.0"
     protocol: str = "ocpp1.6"
     reboot_s: float = 20.0
+    after_power_loss: Literal["ends", "resumes"] = "ends"
     quirks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     configuration: Mapping[str, str] = field(default_factory=dict)
 
@@ -114,6 +117,8 @@ def _charger(
     model = models[row["model"]]
     if model.protocol not in PROTOCOLS:
         raise BadNetwork(f"charger {name}: protocol {model.protocol} is not one of {', '.join(PROTOCOLS)}")
+    if model.after_power_loss not in {"ends", "resumes"}:
+        raise BadNetwork(f"charger {name}: after_power_loss of its model must be ends or resumes")
     connectors = tuple(
         ConnectorPlan(each["connector"], each["evse"], each["plug"], float(each["max_kw"]), each["tethered"])
         for each in row["connectors"]

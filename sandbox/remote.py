@@ -89,13 +89,13 @@ def reserve(
     if status != "Available" and not (status == "Reserved" and same):
         return "Occupied"
     cancel_reservation(station, reservation.number)  # the same number moves, it is not held twice
-    station.hold_for(connector, reservation)
+    station.reservations.hold(connector, reservation)
     return "Accepted"
 
 
 def cancel_reservation(station: Station, number: int) -> bool:
     for connector in station.connectors.values():
         if connector.reservation is not None and connector.reservation.number == number:
-            station.free(connector)
+            station.reservations.free(connector)
             return True
     return False

@@ -58,6 +58,9 @@ class Session(Unmoved, ABC):
     version: ClassVar[schemas.Version]
     longest_token: ClassVar[int]
     bad_frame_code: ClassVar[str]  # the CALLERROR for a CALL that cannot be read
+    resumes_when_connected: ClassVar[bool] = (
+        False  # after a power cut a transaction waits for the line, and is told as resumed
+    )
     unknown_type_code: ClassVar[str | None]  # and for a frame of a type that there is not; None: it is passed over
 
     def __init__(self, box: Box) -> None:
@@ -96,6 +99,18 @@ class Session(Unmoved, ABC):
     @abstractmethod
     def configure(self, key: str, value: str) -> str:
         """Sets a configuration key (1.6) or `Component.Variable` (OCPP 2); returns the version's status word."""
+
+    @abstractmethod
+    def kept(self) -> Payload:
+        """What this version keeps over a power cut beside its transaction messages, as JSON can hold it."""
+
+    @abstractmethod
+    def recall(self, kept: Payload) -> None:
+        """After a power cut: what `kept` had given."""
+
+    @abstractmethod
+    def message_again(self, memo: Payload, about: Transaction | None) -> Outgoing:
+        """A transaction message that was not told yet, from its memo."""
 
     # --- the session --------------------------------------------------------------------------------------------
     @property

@@ -7,7 +7,8 @@ tokens. The statuses are `connector.status_of`'s; what is broken is `faults`; wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime
 from random import Random
 
 import structlog
@@ -22,13 +23,13 @@ from sandbox.connector import (
     Connector,
     ConnectorPlan,
     LastSession,
-    Reservation,
     Transaction,
     drawn_kw,
     status_of,
 )
 from sandbox.faults import Faults
 from sandbox.reporter import Behaviour, Context, NotPossible, Offline, Reporter, Sample, Shown
+from sandbox.reservations import Reservations
 from sandbox.tasks import Tasks
 from sandbox.tokens import IdInfo, TokenBook
 
@@ -36,7 +37,6 @@ log = structlog.get_logger(__name__)
 
 STEP_S = 5.0  # how often a running transaction's energy is brought up to date
 LEAST_REAL_STEP_S = 0.05  # however fast the clock runs, no transaction wakes more often than this
-FAULT_RESERVATION = 900_000  # the fault `reserved` holds connector n under this number plus n
 
 
 class Station:
@@ -52,7 +52,10 @@ class Station:
         self.on_refresh: Callable[[], None] = lambda: None
         self.on_ended: Callable[[], None] = lambda: None
         self._tasks = Tasks(charger)
-        self._count = 0
+        self.reservations = Reservations(
+            self.connectors, clock=clock, faults=faults, tasks=self._tasks, changed=self.refresh
+        )
+        self.count = 0  # of transactions
         self._advanced_at = clock.monotonic()
         self._shown: dict[int, Shown] = {number: self.shown(number) for number in (0, *self.connectors)}
         faults.on_change(self._fault_changed)
@@ -230,25 +233,17 @@ class Station:
             cures.cure(self.faults, "cured_by_reset", number)
         self.refresh()
 
-    def hold_for(self, connector: Connector, reservation: Reservation) -> None:
-        connector.reservation = reservation
-        self._tasks.spawn(self._expire(connector, reservation), f"reservation {reservation.number}")
-        self.refresh()
-
-    def free(self, connector: Connector) -> None:
-        """Takes the connector's reservation away."""
-        gone, connector.reservation = connector.reservation, None
-        if gone is not None and gone.number >= FAULT_RESERVATION:
-            self.faults.clear("reserved")
-        self.refresh()
-
     # --- transactions -------------------------------------------------------------------------------------------
-    def end(self, connector: Connector, reason: str, token: str | None = None) -> None:
-        """Ends the connector's transaction. `reason` is one of OCPP 1.6's; `token` the one that ended it, if any."""
+    def end(self, connector: Connector, reason: str, token: str | None = None, at: datetime | None = None) -> None:
+        """Ends the connector's transaction. `reason` is one of OCPP 1.6's; `token` the one that ended it, if any;
+        `at` when, where that was before now.
+        """
         transaction = connector.transaction
         if transaction is None:
             return
         sample = self.sample(connector.number, "Transaction.End")
+        if at is not None:
+            sample = replace(sample, at=at)
         transaction.ended_at = sample.at
         transaction.meter_stop_wh = sample.energy_wh
         transaction.stop_reason, transaction.stop_token = reason, token
@@ -325,14 +320,14 @@ class Station:
         self.advance()
         plug_last = connector.authorisation is authorisation
         connector.authorisation = None
-        self._count += 1
+        self.count += 1
         reservation = connector.reservation
         if reservation is not None and reservation.holds_for(authorisation.token, authorisation.parent):
-            self.free(connector)
+            self.reservations.free(connector)
         else:
             reservation = None
         transaction = Transaction(
-            key=f"{self.charger}-{self._count}",
+            key=f"{self.charger}-{self.count}",
             connector=connector.number,
             token=authorisation.token,
             parent=authorisation.parent,
@@ -346,6 +341,10 @@ class Station:
         connector.transaction = transaction
         log.info("transaction_began", charger=self.charger, connector=connector.number, token=masked(transaction.token))
         self.reporter.transaction_began(transaction)
+        self.go_on(connector, transaction)
+
+    def go_on(self, connector: Connector, transaction: Transaction) -> None:
+        """The transaction runs: it has begun, or goes on after a power cut."""
         self.refresh()
         self._tasks.spawn(self._run(connector, transaction), f"transaction {transaction.key}")
 
@@ -377,26 +376,12 @@ class Station:
             self.reporter.authorisation_lapsed(connector.number)
             self.refresh()
 
-    async def _expire(self, connector: Connector, reservation: Reservation) -> None:
-        await self.clock.sleep((reservation.expires_at - self.clock.now()).total_seconds())
-        if connector.reservation is reservation:
-            self.free(connector)
-
     def _fault_changed(self, name: str) -> None:
         if name == "faulted":
             for connector in self.connectors.values():
                 if connector.transaction is not None and self.faults.has("faulted", connector.number):
                     self.end(connector, "Other")
         elif name == "reserved":
-            self._reserve_by_fault()
+            self.reservations.follow_fault()
         self.advance()
         self.refresh()
-
-    def _reserve_by_fault(self) -> None:
-        fault = self.faults.get("reserved")
-        for connector in self.connectors.values():
-            if connector.reservation is not None and connector.reservation.number >= FAULT_RESERVATION:
-                connector.reservation = None
-            if fault is not None and fault.get("connector") in {None, connector.number}:
-                number, until = FAULT_RESERVATION + connector.number, timedelta(seconds=fault["seconds"])
-                self.hold_for(connector, Reservation(number, fault["token"], None, self.clock.now() + until))

@@ -14,6 +14,7 @@ from sandbox.events import EventLog
 from sandbox.plan import NetworkPlan
 from sandbox.reporter import NotPossible
 from sandbox.scenarios import Scenario, Set, Step
+from sandbox.store import Store
 from sandbox.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -22,8 +23,11 @@ SETTLE_REAL_S, LOOK_REAL_S = 30.0, 0.05
 
 
 class World:
-    def __init__(self, plan: NetworkPlan, url: str, clock: Clock) -> None:
-        """Each charger has randomness of its own, from the network's seed and its id: one more charger changes no other."""
+    def __init__(self, plan: NetworkPlan, url: str, clock: Clock, store: Store | None = None) -> None:
+        """Each charger has randomness of its own, from the network's seed and its id: one more charger changes no other.
+
+        `store`: where they keep what survives a power cut.
+        """
         self.plan = plan
         self.clock = clock
         self.events = EventLog(clock)
@@ -31,7 +35,13 @@ class World:
         self._tasks = Tasks("world")
         self.chargers: Mapping[str, Charger] = {
             each.id: Charger(
-                each, url, plan.garage, clock=clock, rng=Random(f"{plan.seed}:{each.id}"), events=self.events
+                each,
+                url,
+                plan.garage,
+                clock=clock,
+                rng=Random(f"{plan.seed}:{each.id}"),
+                events=self.events,
+                store=store,
             )
             for each in plan.chargers
         }

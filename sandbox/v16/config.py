@@ -109,6 +109,10 @@ class Configuration:
         unknown = [name for name in names if name not in self.keys]
         return {"configurationKey": known} | ({"unknownKey": unknown} if unknown else {})
 
+    def written(self) -> dict[str, str]:
+        """Every key that can be changed, as it stands."""
+        return {name: key.read() for name, key in self.keys.items() if key.write is not None}
+
     def write(self, name: str, value: str) -> Literal["Accepted", "Rejected", "NotSupported"]:
         key = self.keys.get(name)
         if key is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
+from sandbox import memory
 from sandbox.connector import Transaction
 from sandbox.frames import Payload
 from sandbox.outbox import Outgoing
@@ -53,6 +54,37 @@ class Protocol16(Session):
         self.outbox.put(Outgoing("StatusNotification", lambda: payload, on_answer=lambda _: done()))
 
     def transaction_began(self, transaction: Transaction) -> None:
+        self.outbox.put(self._start(transaction))
+
+    def transaction_metered(self, transaction: Transaction, sample: Sample) -> None:
+        self.outbox.put(self._meter(transaction, sample))
+
+    def transaction_ended(self, transaction: Transaction, sample: Sample) -> None:
+        if not self.faults.has("stop_not_told"):
+            self.outbox.put(self._stop(transaction))
+        if self.faults.has("meter_after_stop"):
+            self.transaction_metered(transaction, sample)
+
+    # --- over a power cut ---------------------------------------------------------------------------------------
+    def kept(self) -> Payload:
+        return {"configuration": self.configuration.written()}
+
+    def recall(self, kept: Payload) -> None:
+        for key, value in kept["configuration"].items():
+            self.configuration.write(key, value)
+
+    def message_again(self, memo: Payload, about: Transaction | None) -> Outgoing:
+        assert about is not None
+        match memo["tells"]:
+            case "start":
+                return self._start(about)
+            case "stop":
+                return self._stop(about)
+            case _:
+                return self._meter(about, memory.read_sample(memo["sample"]))
+
+    # --- the messages of a transaction --------------------------------------------------------------------------
+    def _start(self, transaction: Transaction) -> Outgoing:
         payload = messages.start_transaction(transaction)
 
         def answered(answer: Payload) -> None:
@@ -67,9 +99,16 @@ class Protocol16(Session):
                 self.station.token_refused(transaction, info)
             self._changed()
 
-        self.outbox.put(Outgoing("StartTransaction", lambda: payload, durable=True, on_answer=answered))
+        return Outgoing(
+            "StartTransaction",
+            lambda: payload,
+            durable=True,
+            on_answer=answered,
+            memo={"tells": "start"},
+            about=transaction,
+        )
 
-    def transaction_metered(self, transaction: Transaction, sample: Sample) -> None:
+    def _meter(self, transaction: Transaction, sample: Sample) -> Outgoing:
         connector, measurands = transaction.connector, self.reporting.measurands
 
         def build() -> Payload | None:
@@ -78,16 +117,14 @@ class Protocol16(Session):
                 return None
             return messages.meter_values(connector, transaction.number, sample, measurands)
 
-        self.outbox.put(Outgoing("MeterValues", build, durable=True, dispensable=True))
+        memo = {"tells": "meter", "sample": memory.flat_sample(sample)}
+        return Outgoing("MeterValues", build, durable=True, dispensable=True, memo=memo, about=transaction)
 
-    def transaction_ended(self, transaction: Transaction, sample: Sample) -> None:
+    def _stop(self, transaction: Transaction) -> Outgoing:
         def build() -> Payload | None:
             if not isinstance(transaction.number, int):
                 log.warning("stop_of_unknown_start", charger=self.station.charger, transaction=transaction.key)
                 return None
             return messages.stop_transaction(transaction, transaction.number)
 
-        if not self.faults.has("stop_not_told"):
-            self.outbox.put(Outgoing("StopTransaction", build, durable=True))
-        if self.faults.has("meter_after_stop"):
-            self.transaction_metered(transaction, sample)
+        return Outgoing("StopTransaction", build, durable=True, memo={"tells": "stop"}, about=transaction)

@@ -22,7 +22,7 @@ from sandbox.socket import Answer
 from sandbox.tokens import IdInfo
 from sandbox.v201 import calls, messages
 from sandbox.v201.places import Places
-from sandbox.v201.transactions import Ledger, Now, Who
+from sandbox.v201.transactions import Ledger, Now, Open, Who
 from sandbox.v201.variables import DeviceModel
 
 log = structlog.get_logger(__name__)
@@ -199,20 +199,7 @@ class Protocol201(Session):
             plug_last=transaction.plug_last,
             reservation=transaction.reservation,
         )
-
-        def answered(answer: Payload) -> None:
-            if (wrong := self.wrong_answer("TransactionEvent", answer)) is not None:
-                log.warning("start_answer_unusable", charger=self.station.charger, why=wrong)
-                return
-            if (info := answer.get("idTokenInfo")) is None:
-                return
-            said = messages.read_id_info(info)
-            if said.status == "Accepted":
-                self.station.tokens.remember(transaction.token, said)
-            else:
-                self.station.token_refused(transaction, said)
-
-        self._put(events, answered)
+        self._put(events, transaction)
 
     def transaction_metered(self, transaction: Transaction, sample: Sample) -> None:
         meter = messages.meter_value(sample, self.measurands)
@@ -223,7 +210,7 @@ class Protocol201(Session):
         token = self.id_token(transaction.stop_token) if transaction.stop_token is not None else None
         car = self.station.connectors[number].car is not None and reason != "EVDisconnected"
         meter = messages.meter_value(sample, self.measurands)
-        events = self.ledger.ended(number, reason, meter, self.now(), car=car, token=token)
+        events = self.ledger.ended(number, reason, meter, Now(sample.at, self.online), car=car, token=token)
         if not self.faults.has("stop_not_told"):
             self._put(events)
         if self.faults.has("meter_after_stop"):
@@ -254,13 +241,51 @@ class Protocol201(Session):
         """OCPP 2.1's ImmediateAndResume; a 2.0.1 charger cannot be asked for it."""
         self.restart_because("RemoteReset")
 
-    def _put(
-        self,
-        events: list[Payload],
-        answered: Callable[[Payload], None] | None = None,
-        *,
-        dispensable: bool = False,
-    ) -> None:
+    # --- over a power cut ---------------------------------------------------------------------------------------
+    def kept(self) -> Payload:
+        return {
+            "variables": self.device.written(),
+            "open": {str(number): each.kept() for number, each in self.ledger.open.items()},
+            "token_kinds": dict(self._token_kinds),
+            "event_number": self._event_number,
+        }
+
+    def recall(self, kept: Payload) -> None:
+        self.device.write_again(kept["variables"])
+        self.ledger.open = {
+            int(number): Open(place=self.places.by_number[int(number)], **row) for number, row in kept["open"].items()
+        }
+        self._token_kinds = dict(kept["token_kinds"])
+        self._event_number = kept["event_number"]
+
+    def message_again(self, memo: Payload, about: Transaction | None) -> Outgoing:
+        return self._event(memo["payload"], about, dispensable=memo["dispensable"])
+
+    def _put(self, events: list[Payload], began: Transaction | None = None, *, dispensable: bool = False) -> None:
+        """`began`: the transaction that these events begin; the answer says what its token is worth."""
         for payload in events:
-            build: Callable[[], Payload] = partial(dict, payload)
-            self.outbox.put(Outgoing("TransactionEvent", build, True, dispensable, answered))
+            self.outbox.put(self._event(payload, began, dispensable=dispensable))
+
+    def _event(self, payload: Payload, began: Transaction | None, *, dispensable: bool) -> Outgoing:
+        build: Callable[[], Payload] = partial(dict, payload)
+        return Outgoing(
+            "TransactionEvent",
+            build,
+            durable=True,
+            dispensable=dispensable,
+            on_answer=partial(self._token_answered, began) if began is not None else None,
+            memo={"payload": payload, "dispensable": dispensable},
+            about=began,
+        )
+
+    def _token_answered(self, transaction: Transaction, answer: Payload) -> None:
+        if (wrong := self.wrong_answer("TransactionEvent", answer)) is not None:
+            log.warning("start_answer_unusable", charger=self.station.charger, why=wrong)
+            return
+        if (info := answer.get("idTokenInfo")) is None:
+            return
+        said = messages.read_id_info(info)
+        if said.status == "Accepted":
+            self.station.tokens.remember(transaction.token, said)
+        else:
+            self.station.token_refused(transaction, said)

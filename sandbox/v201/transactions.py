@@ -29,6 +29,16 @@ class Open:
     authorised: bool = False
     remote_start: int | None = None
 
+    def kept(self) -> Payload:
+        """All but the place, as JSON can hold it."""
+        return {
+            "id": self.id,
+            "next_seq": self.next_seq,
+            "state": self.state,
+            "authorised": self.authorised,
+            "remote_start": self.remote_start,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Now:

@@ -79,6 +79,18 @@ class DeviceModel:
         row = self._rows.get(_key(component, None, variable, None))
         return "UnknownVariable" if row is None else _write(row, value)
 
+    def written(self) -> list[list[str]]:
+        """Component, name, instance and value of every variable that can be changed."""
+        rows = [row for row in self._rows.values() if row.write is not None]
+        return [[row.component, row.name, row.instance or "", row.read()] for row in rows]
+
+    def write_again(self, rows: list[list[str]]) -> None:
+        """What `written` had given; what this firmware does not have or take any more is passed over."""
+        for component, name, instance, value in rows:
+            row = self._rows.get(_key(component, None, name, instance))
+            if row is not None:
+                _write(row, value)
+
     def report(self, base: Base) -> list[list[Payload]]:
         """The reportData of a base report, in pages."""
         rows = [row for row in self._rows.values() if _belongs(row, base)]

@@ -18,6 +18,7 @@ class Protocol21(Protocol201):
     name = "ocpp2.1"
     version = "2.1"
     longest_token = 255
+    resumes_when_connected = True
     transaction_extra: ClassVar[dict[str, Any]] = {"operationMode": "ChargingOnly"}
 
     def severity(self, *, cleared: bool) -> Payload:

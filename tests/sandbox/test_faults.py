@@ -447,3 +447,28 @@ async def test_available_with_a_cable_in(central: Central, build: Build) -> None
     charger = build(cars={1: "small"}, quirks={"available_with_cable": {}})
     assert (await central.expect("StatusNotification", connectorId=1))["status"] == "Available"
     assert charger.station.shown(1).status == "Preparing"
+
+
+async def test_a_charger_that_is_offline_by_plan_does_not_connect_while_all_is_reset(
+    central: Central, build: Build
+) -> None:
+    charger = build(faults={"offline": {}})
+    await charger.back_to_start()
+    await charger.clock.sleep(60)
+    assert central.sessions == 0
+    charger.faults.clear("offline")
+    await central.expect("BootNotification")
+    await charger.back_to_start()
+    await charger.clock.sleep(60)
+    assert (central.sessions, charger.link.connected) == (1, False)
+
+
+async def test_a_line_that_is_cut_while_the_charger_dials_stays_cut(central: Central, build: Build) -> None:
+    charger = build(start=False)
+    charger.start()
+    await asyncio.sleep(0)  # it dials now
+    charger.faults.set("offline", {})
+    await charger.clock.sleep(60)
+    assert not charger.link.connected
+    charger.faults.clear("offline")
+    await central.expect("BootNotification")
