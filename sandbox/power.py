@@ -32,14 +32,15 @@ def lost(charger: Charger) -> None:
 
 
 def back(charger: Charger) -> None:
-    """Transactions that stood still go on with the car's handshake, but for those whose token had been refused."""
+    """Transactions that stood still go on, but for those whose token had been refused."""
     station = charger.station
     station.advance()
     for connector in station.connectors.values():
         transaction = connector.transaction
-        if transaction is not None and connector.car is not None:
+        if transaction is not None:
             transaction.suspended = transaction.refused or charger.protocol.resumes_when_connected
-            transaction.draws_from = station.clock.monotonic() + connector.car.kind.handshake_s
+            # No new handshake: Preparing, which comes with one, would say that nothing runs.
+            transaction.draws_from = station.clock.monotonic()
     station.refresh()
 
 
