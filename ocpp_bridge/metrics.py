@@ -35,6 +35,7 @@ class Metrics:
         self._inbound = Counter(
             "bridge_charger_calls", "Calls by chargers.", ["action", "result"], registry=self.registry
         )
+        self._inbound_by: dict[tuple[str, str], Counter] = {}  # finding a label's counter costs more than counting
         self._calls = Histogram(
             "bridge_call_seconds",
             "Calls to chargers, from request to end.",
@@ -90,7 +91,10 @@ class Metrics:
     @harmless
     def inbound(self, action: str, result: str) -> None:
         """`action` must be one that the version knows: labels are kept for ever."""
-        self._inbound.labels(action, result).inc()
+        counter = self._inbound_by.get((action, result))
+        if counter is None:
+            counter = self._inbound_by[action, result] = self._inbound.labels(action, result)
+        counter.inc()
 
     @harmless
     def call_finished(self, action: str, outcome: str, seconds: float) -> None:

@@ -64,8 +64,9 @@ class LiveCharger:
     def changed(self) -> None:
         for event in self.listeners:
             event.set()
-        for observer in tuple(self.observers):
-            observer()
+        if self.observers:
+            for observer in tuple(self.observers):
+                observer()
 
     @contextmanager
     def listening(self) -> Iterator[asyncio.Event]:

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -36,8 +36,8 @@ class Row:
     match: Mapping[str, str]
     says: Mapping[str, Any]
 
-    def fits(self, boot: Boot) -> bool:
-        told = {"vendor": boot.vendor, "model": boot.model, "firmware": boot.firmware}
+    def fits(self, vendor: str | None, model: str | None, firmware: str | None) -> bool:
+        told = {"vendor": vendor, "model": model, "firmware": firmware}
         return all(
             fnmatchcase((told[name] or "").casefold(), pattern.casefold()) for name, pattern in self.match.items()
         )
@@ -74,9 +74,20 @@ def of(boot: Boot | None, rows: tuple[Row, ...] | None = None) -> Quirk:
     """The quirks of a charger, by what it said of itself."""
     if boot is None:
         return NONE
+    if rows is not None:
+        return _joined(rows, boot.vendor, boot.model, boot.firmware)
+    return _shipped_of(boot.vendor, boot.model, boot.firmware)
+
+
+@lru_cache(1024)  # there are far fewer makes than chargers
+def _shipped_of(vendor: str | None, model: str | None, firmware: str | None) -> Quirk:
+    return _joined(shipped(), vendor, model, firmware)
+
+
+def _joined(rows: tuple[Row, ...], vendor: str | None, model: str | None, firmware: str | None) -> Quirk:
     found: dict[str, Any] = {}
-    for row in shipped() if rows is None else rows:
-        if row.fits(boot):
+    for row in rows:
+        if row.fits(vendor, model, firmware):
             for name, value in row.says.items():
                 found[name] = {**found.get(name, {}), **value} if isinstance(value, dict) else value
     return Quirk(**found) if found else NONE

@@ -29,6 +29,7 @@ from ocpp_bridge.model import (
     Status,
     StatusSource,
     Token,
+    changed,
 )
 from ocpp_bridge.picture import LiveCharger, Picture
 from ocpp_bridge.recorder import Recorder
@@ -277,9 +278,12 @@ class Reports:
                 break
         else:
             return
-        power = reading.power_w if reading.power_w is not None else session.power_w
-        energy = reading.energy_wh if reading.energy_wh is not None else session.meter_wh
-        session = replace(session, meter_wh=energy, power_w=power, last_meter_at=self.clock.now())
+        read: dict[str, Any] = {"last_meter_at": self.clock.now()}
+        if reading.power_w is not None:
+            read["power_w"] = reading.power_w
+        if reading.energy_wh is not None:
+            read["meter_wh"] = reading.energy_wh
+        session = changed(session, read)
         live.sessions[session.id] = session
         self._recorder.meter(session)
         live.changed()

@@ -15,7 +15,7 @@ import structlog
 
 from chargeline.clock import Clock
 from chargeline.ids import new_id
-from ocpp_bridge.model import Attempt, Session, Token
+from ocpp_bridge.model import Attempt, Session, Token, changed
 from ocpp_bridge.picture import LiveCharger
 from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.store.base import BridgeStore
@@ -126,26 +126,28 @@ class Transactions:
                     session.connector,
                 )
             )
+        changes: dict[str, Any] = {}  # gathered: a record of this size is dear to make anew for each
         if told.remote_start is not None:
-            session = replace(session, remote_start=told.remote_start)
+            changes["remote_start"] = told.remote_start
         if told.event == "Started":
-            session = replace(session, started_at=min(session.started_at, told.at))
+            changes["started_at"] = min(session.started_at, told.at)
         if told.begin_wh is not None and (told.event == "Started" or not session.meter_known):
-            session = replace(session, meter_start_wh=told.begin_wh, meter_known=True)
-        if not newest:
-            return session
-        if told.energy_wh is not None and not session.meter_known:
-            session = replace(session, meter_start_wh=told.energy_wh, meter_known=True)
-        measured = told.energy_wh is not None or told.power_w is not None
-        return replace(
-            session,
-            seq_no=told.seq_no,
-            connector=told.connector or session.connector,
-            charging=told.charging or session.charging,
-            meter_wh=told.energy_wh if told.energy_wh is not None else session.meter_wh,
-            power_w=told.power_w if told.power_w is not None else session.power_w,
-            last_meter_at=self._clock.now() if measured else session.last_meter_at,
-        )
+            changes |= {"meter_start_wh": told.begin_wh, "meter_known": True}
+        elif newest and told.energy_wh is not None and not session.meter_known:
+            changes |= {"meter_start_wh": told.energy_wh, "meter_known": True}
+        if newest:
+            changes["seq_no"] = told.seq_no
+            if told.connector:
+                changes["connector"] = told.connector
+            if told.charging:
+                changes["charging"] = told.charging
+            if told.energy_wh is not None:
+                changes["meter_wh"] = told.energy_wh
+            if told.power_w is not None:
+                changes["power_w"] = told.power_w
+            if told.energy_wh is not None or told.power_w is not None:
+                changes["last_meter_at"] = self._clock.now()
+        return changed(session, changes)
 
     async def _keep(self, live: LiveCharger, before: Session, session: Session) -> None:
         """In memory at once; to the store at once where it is more than a reading."""

@@ -1,7 +1,8 @@
 """One charger's live connection: does what its session says, hands calls to handlers in order, and makes calls of ours.
 
-The reader never waits for a handler: calls go to a task of their own, which lives only while there are some. A handler
-that fails is answered as InternalError; a socket that is lost ends every call under way at once.
+A call is handled as it comes; where its handler has to wait for something, a task goes on with it and with those behind it,
+and reading goes on meanwhile. A handler that fails is answered as InternalError; a socket that is lost ends every call under
+way at once.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
+from collections.abc import Coroutine
 from datetime import datetime
+from typing import Any
 
 import structlog
-from websockets.exceptions import ConnectionClosed
 
 from chargeline.clock import Clock
 from ocpp_bridge.audit import AuditLog
 from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.reports import Reports
 from ocpp_bridge.server.charger_socket import ChargerSocket
+from ocpp_bridge.server.eager import begin
 from ocpp_bridge.versions.base import Context, Request, Unusable, Version, fatal
 from ocpp_bridge.wire import frames
 from ocpp_bridge.wire import session as wire
@@ -54,6 +57,7 @@ class Connection:
         self._inbound: deque[frames.Call] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._alarm: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._ids = 0
         self._id_prefix = secrets.token_hex(4)  # ids differ between connections: a late answer cannot meet a new call
 
@@ -66,26 +70,32 @@ class Connection:
         self._metrics.pong(latency_s)
 
     async def run(self) -> None:
-        """Reads until the socket ends; then everything under way is over."""
+        """Returns when the socket has ended; then everything under way is over."""
         try:
-            async for data in self._socket:
-                self.last_frame_at = now = self._clock.now()
-                self._audit.frame(now, self.charger, "in", data)
-                await self._do(self._session.receive(data, self._clock.monotonic()))
-        except ConnectionClosed:
-            pass  # how it ended is the server's to log
+            self._socket.listen(self._came, self._came_unreadable)
+            await self._socket.wait_closed()
         finally:
-            await self._do(self._session.lost())
+            self._do(self._session.lost())
             if self._alarm:
                 self._alarm.cancel()
-            if self._worker:
-                # Calls that came in are still handled (a StopTransaction, say), though nobody hears the answer.
-                await asyncio.gather(self._worker, return_exceptions=True)
+            # Calls that came in are still handled (a StopTransaction, say), though nobody hears the answer.
+            ending = [task for task in (self._worker, self._closing) if task is not None]
+            await asyncio.gather(*ending, return_exceptions=True)
 
     async def close(self, code: int, reason: str) -> None:
         """Ends calls under way before the closing handshake, which a dead peer can draw out."""
-        await self._do(self._session.lost())
+        self._do(self._session.lost())
         await self._socket.close(code, reason)
+
+    def _came(self, data: str | bytes) -> None:
+        if self._closing is not None:
+            return  # it was told to go
+        self.last_frame_at = now = self._clock.now()
+        self._audit.frame(now, self.charger, "in", data)
+        self._do(self._session.receive(data, self._clock.monotonic()))
+
+    def _came_unreadable(self) -> None:
+        self._do([wire.Note("not_utf8", "a text frame is UTF-8"), wire.Close(1007, "OCPP frames are UTF-8")])
 
     # ---- calls of ours
 
@@ -99,7 +109,7 @@ class Connection:
         future: asyncio.Future[wire.Outcome] = asyncio.get_running_loop().create_future()
         self._calls[message_id] = (request, future)
         began = self._clock.monotonic()
-        await self._do(self._session.call(message_id, request.action, request.payload, began + timeout_s, began))
+        self._do(self._session.call(message_id, request.action, request.payload, began + timeout_s, began))
         self._wake_alarm()
         self._metrics.under_way(1)
         try:
@@ -116,20 +126,19 @@ class Connection:
     async def _watch_deadlines(self) -> None:
         while (deadline := self._session.next_deadline()) is not None:
             await self._clock.sleep(min(1.0, deadline - self._clock.monotonic()))
-            await self._do(self._session.tick(self._clock.monotonic()))
+            self._do(self._session.tick(self._clock.monotonic()))
         self._alarm = None
 
     # ---- what the session says
 
-    async def _do(self, todo: list[wire.Do]) -> None:
+    def _do(self, todo: list[wire.Do]) -> None:
         for item in todo:
             match item:
                 case wire.Send(text):
-                    await self._send(text)
+                    self._send(text)
                 case wire.Deliver(call):
                     self._inbound.append(call)
-                    if self._worker is None:
-                        self._worker = asyncio.create_task(self._handle_all())
+                    self._work()
                 case wire.Complete(message_id, outcome):
                     self._complete(message_id, outcome)
                 case wire.Late(message_id, _):
@@ -139,14 +148,14 @@ class Connection:
                     self._reports.deviation(self.charger, kind, "", detail)
                 case wire.Close(code, reason):
                     log.warning("connection_closed_for_cause", charger=self.charger, code=code, reason=reason)
-                    await self._socket.close(code, reason)
+                    if self._closing is None:
+                        self._closing = asyncio.create_task(self._socket.close(code, reason))
 
-    async def _send(self, text: str) -> None:
-        self._audit.frame(self._clock.now(), self.charger, "out", text)
-        try:
-            await self._socket.send(text)
-        except ConnectionClosed:
-            log.debug("frame_not_sent", charger=self.charger)  # the reader sees the end too and settles what is open
+    def _send(self, text: str) -> None:
+        if self._socket.say(text):
+            self._audit.frame(self._clock.now(), self.charger, "out", text)
+        else:
+            log.debug("frame_not_sent", charger=self.charger)  # the end of the connection settles what is open
 
     def _complete(self, message_id: str, outcome: wire.Outcome) -> None:
         request, future = self._calls.pop(message_id)
@@ -161,14 +170,24 @@ class Connection:
 
     # ---- the charger's calls
 
-    async def _handle_all(self) -> None:
+    def _work(self) -> None:
+        while self._inbound and self._worker is None:
+            waiting = begin(self._handle(self._inbound.popleft()))
+            if waiting is not None:
+                self._worker = asyncio.create_task(self._go_on(waiting))
+
+    async def _go_on(self, waiting: Coroutine[Any, Any, None]) -> None:
         try:
+            await waiting
             while self._inbound:
-                await self._do(await self._handle(self._inbound.popleft()))
+                await self._handle(self._inbound.popleft())
         finally:
             self._worker = None
 
-    async def _handle(self, call: frames.Call) -> list[wire.Do]:
+    async def _handle(self, call: frames.Call) -> None:
+        self._do(await self._answer(call))
+
+    async def _answer(self, call: frames.Call) -> list[wire.Do]:
         action = self.version.actions.get(call.action)
         if action is None:
             self._reports.deviation(self.charger, "unknown_action", call.action, "not an action of this version")

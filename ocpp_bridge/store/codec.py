@@ -39,11 +39,13 @@ def _names(kind: Any) -> frozenset[str]:
 def record(kind: type[R], found: dict[str, Any]) -> R:
     """The record of a document; keys that this release does not know are left out."""
     shape: Any = kind  # the caches below want no type variable
-    values = {name: value for name, value in found.items() if name in _names(shape)}
+    names = _names(shape)
+    values = {name: value for name, value in found.items() if name in names}
     for name in _datetime_fields(shape):
         value = values.get(name)
         if isinstance(value, str):
-            values[name] = datetime.fromisoformat(value).astimezone(UTC)
+            moment = datetime.fromisoformat(value)
+            values[name] = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     if "connectors" in values:
         values["connectors"] = tuple(record(Connector, item) for item in values["connectors"])
     if isinstance(values.get("actor"), dict):

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-STAMP = "2026-01-01T12:00:00Z"
+STAMP = datetime.now(UTC).isoformat(timespec="seconds")  # as a charger whose clock is right
 MEASURANDS = ("Current.Import", "Voltage", "Power.Active.Import", "Temperature", "SoC")
 UNITS = ("A", "V", "W", "Celsius", "Percent")
 

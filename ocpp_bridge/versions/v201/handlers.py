@@ -49,7 +49,7 @@ async def notify_event(context: Context, payload: Payload) -> Payload:
     for event in events[:MOST_EVENTS]:
         component, variable = _object(event, "component"), _object(event, "variable")
         value = event.get("actualValue") if isinstance(event, dict) else None
-        if variable.get("name") != "AvailabilityState" or value not in STATUSES:
+        if variable.get("name") != "AvailabilityState" or not isinstance(value, str) or value not in STATUSES:
             continue
         evse = _object(component, "evse")
         if component.get("name") == "Connector" and evse:

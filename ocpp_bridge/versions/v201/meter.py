@@ -44,7 +44,12 @@ def read(meter_value: Any) -> Reading:
         phases: list[float] = []
         whole: float | None = None
         for sample in sampled if isinstance(sampled, list) else ():
-            measurand, value = _sample(sample)
+            if not isinstance(sample, dict):
+                continue
+            measurand = sample.get("measurand", ENERGY)  # the default one (Part 2, SampledValueType)
+            if measurand != ENERGY and measurand != POWER:  # most are neither
+                continue
+            value = _value(sample, measurand)
             if value is None:
                 continue
             if measurand == POWER and sample.get("phase") is not None:
@@ -60,19 +65,15 @@ def read(meter_value: Any) -> Reading:
     return Reading(begin, energy, power)
 
 
-def _sample(sample: Any) -> tuple[str, float | None]:
-    """The measurand and the value in Wh or W; the default measurand is the energy register (Part 2, SampledValueType)."""
-    if not isinstance(sample, dict):
-        return "", None
-    measurand = sample.get("measurand", ENERGY)
-    if measurand not in (ENERGY, POWER):
-        return "", None
+def _value(sample: dict[str, Any], measurand: str) -> float | None:
+    """In Wh or W."""
     given = sample.get("unitOfMeasure")
     unit = given if isinstance(given, dict) else {}
-    factor = _UNITS[measurand].get(unit.get("unit", _DEFAULT[measurand]))
+    name = unit.get("unit", _DEFAULT[measurand])
+    factor = _UNITS[measurand].get(name) if isinstance(name, str) else None
     multiplier, value = unit.get("multiplier", 0), sample.get("value")
     if factor is None or type(multiplier) is not int or multiplier not in MULTIPLIERS:
-        return measurand, None
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return measurand, None
-    return measurand, float(value) * factor * 10.0**multiplier
+        return None
+    return float(value) * factor * 10.0**multiplier
