@@ -12,7 +12,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import empty
 
 from bot.channels import posted
-from bot.channels.stream import send_events
+from bot.channels.stream import language_of, send_events
 from bot.channels.visitors import COOKIE
 from bot.channels.web_live import IDLE_POLL_S, RUNNING_POLL_S, LiveSessions
 from bot.drivers import Drivers
@@ -25,7 +25,7 @@ from bot.metrics import Metrics
 from bot.render.web import entry_json
 from bot.store.base import BotStore
 from bot.store.model import DRIVER, Channel, Conversation, Kind, NewEntry
-from bot.texts import languages
+from bot.texts import DEFAULT_LANGUAGE, languages
 from chargeline.clock import Clock
 from chargeline.settings import Settings
 from chargeline.web import Problem, json_object, json_response
@@ -145,6 +145,7 @@ def blueprint(
             polls_s=(RUNNING_POLL_S, IDLE_POLL_S),
             ends_at=caller.ends_at,
             over=lambda: callers.is_over(caller),
+            tell_language=True,
         )
 
     @routes.get("/entries", name="entries")
@@ -156,7 +157,7 @@ def blueprint(
             raise Problem(400, "bad-field", "before: a sequence number from 1 is expected.")
         after = max(0, int(raw) - 1 - _HISTORY)
         found = await store.entries(conversation.id, after, int(raw) - 1 - after) if int(raw) > 1 else []
-        return json_response({"entries": [entry_json(entry) for entry in found]})
+        return json_response({"entries": [entry_json(one, language_of(one.text, DEFAULT_LANGUAGE)) for one in found]})
 
     @routes.post("/language", name="language")
     async def language(request: Request) -> HTTPResponse:

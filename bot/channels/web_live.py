@@ -107,7 +107,7 @@ def cost_of(tariff: Mapping[str, Any] | None, energy_wh: float | None, length_s:
         + prices["price_per_kwh"] * energy_wh / 1000
         + prices["price_per_minute"] * (length_s or 0) / 60
     )
-    return {"amount": round(amount, 2), "currency": str(tariff.get("currency") or "")}
+    return {"amount_cents": round(amount * 100), "currency": str(tariff.get("currency") or "")}
 
 
 def _length_s(session: Mapping[str, Any], now: datetime) -> float | None:

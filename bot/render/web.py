@@ -7,9 +7,12 @@ from typing import Any
 from bot.choices import token
 from bot.store.model import BOT, PERSON, Entry
 
+# What a reply may show beside its words; anything else in `custom` is between the processes and does not leave.
+_SHOWN = frozenset({"chargers", "pay", "progress", "location", "rating"})
 
-def entry_json(entry: Entry) -> dict[str, Any]:
-    """`choices`: opaque tokens with titles. `own`: said by the front door itself."""
+
+def entry_json(entry: Entry, language: str | None = None) -> dict[str, Any]:
+    """`choices`: opaque tokens with titles. `own`: said by the front door itself. `language`: that of the words, where known."""
     shown: dict[str, Any] = {
         "id": entry.id,
         "seq": entry.seq,
@@ -22,12 +25,14 @@ def entry_json(entry: Entry) -> dict[str, Any]:
             {"token": token(entry.id, index), "title": option.title} for index, option in enumerate(entry.options)
         ]
         shown["own"] = entry.own
-        if entry.custom is not None:
-            shown["custom"] = entry.custom
     elif entry.author == PERSON:
         shown["agent"] = agent_of(entry)
     elif entry.client_id is not None:
         shown["client_id"] = entry.client_id
+    if entry.custom is not None and entry.custom.get("kind") in _SHOWN:
+        shown["custom"] = entry.custom
+    if language is not None and entry.text:
+        shown["lang"] = language
     return shown
 
 
