@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sanic import HTTPResponse, Request
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ocpp_bridge.api.app import App, Services
 
 DEFAULT_WAIT_S = 8.0
+PAID_FOR = timedelta(hours=1)  # time to plug in and begin; a session that runs then goes on
 
 
 def add_routes(app: App, services: Services) -> None:
@@ -74,10 +76,30 @@ def add_routes(app: App, services: Services) -> None:
             await store.put_tokens([token])
         return json_response(token_json(await store.token(token.id) or token, clock.now()))
 
+    @app.post("/v1/paid-tokens", name="paid_token")
+    async def paid_token(request: Request) -> HTTPResponse:
+        keys.require_payment(request)
+        body = json_object(request)
+        driver = text_field(body, "driver", longest=128, slug="bad-driver")
+        payment = text_field(body, "payment", longest=128, slug="bad-payment")
+        assert driver is not None
+        assert payment is not None
+        tag = _tag("PAID", f"{driver}:{payment}", services.settings.bridge_payment_key)
+        token = Token(tag, driver, expires_at=clock.now() + PAID_FOR)
+        if await store.token(token.id) is None:  # asked for again, it lives no longer
+            await store.put_tokens([token])
+        return json_response(token_json(await store.token(token.id) or token, clock.now()))
+
+
+def _tag(prefix: str, what: str, secret: str) -> str:
+    """20 characters (OCPP 1.6's longest), the same each time, not to be guessed."""
+    digest = hmac.new(secret.encode(), what.encode(), hashlib.sha256).hexdigest().upper()
+    return prefix + digest[: 20 - len(prefix)]
+
 
 def _guest_tag(driver: str, secret: str) -> str:
     """The same 20 characters (OCPP 1.6's longest) each time for a driver; not to be guessed from the driver id."""
-    return "GUEST" + hmac.new(secret.encode(), driver.encode(), hashlib.sha256).hexdigest()[:15].upper()
+    return _tag("GUEST", driver, secret)
 
 
 def _command(charger: str, body: dict[str, Any], services: Services, *, operator: bool) -> Command:

@@ -20,6 +20,12 @@ class Keys:
             ("driver", settings.bridge_driver_key),
             ("read", settings.bridge_read_key),
         )
+        self._payment = settings.bridge_payment_key
+
+    def require_payment(self, request: Request) -> None:
+        """Only who has seen the money may say that a session is paid; no scope includes it. Raises a 401 Problem."""
+        if not same_secret(bearer_key(request), self._payment):
+            raise Problem(401, "wrong-key", "This takes the key of the payment side.")
 
     def require(self, request: Request, needed: Scope) -> Scope:
         """The scope of the request's key. Raises a 401 Problem for an unknown key, 403 where the scope is too small."""

@@ -135,6 +135,7 @@ async def test_the_document_describes_every_route_and_what_they_answer(running: 
         ("/v1/sessions/{session_id}", "GET"),
         ("/v1/tokens", "GET"),
         ("/v1/guest-tokens", "POST"),
+        ("/v1/paid-tokens", "POST"),
         ("/v1/watches", "POST"),
         ("/v1/watches/{watch_id}", "GET"),
         ("/v1/watches/{watch_id}", "DELETE"),

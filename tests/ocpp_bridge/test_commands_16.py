@@ -332,3 +332,31 @@ async def test_guests_charge_only_where_the_operator_switched_it_on(launch: Any)
         transaction = (await charger.start(token["id"]))["transactionId"]
         await charger.meter(transaction, 1001)
         assert (await command)["state"] == "verified"
+
+
+async def test_a_paid_session_starts_without_a_guest_policy_and_only_who_saw_the_money_says_that_it_is_paid(
+    launch: Any,
+) -> None:
+    on: Running = await launch(bridge_payment_key="key-payment")
+    paid = {"driver": "guest:web_1", "payment": "pay_1"}
+    for refused in (on.api, on.operator):
+        assert (await refused.post("/v1/paid-tokens", json=paid)).status_code == 401
+    key = {"Authorization": "Bearer key-payment"}
+    token, again, other = [
+        (await on.api.post("/v1/paid-tokens", json=body, headers=key)).json()
+        for body in (paid, paid, {**paid, "payment": "pay_2"})
+    ]
+    assert token == again
+    assert token["id"] != other["id"]
+    assert token["expires_at"] is not None
+    assert (await on.api.post("/v1/paid-tokens", json={"driver": "guest:web_1"}, headers=key)).status_code == 422
+    async with on.charger() as charger:
+        await charger.boot()
+        theft = await on.start(token=token["id"], key="k2", actor={"driver": "guest:web_2", "tier": 1})
+        assert theft["refused"]["rule"] == "own-session-only"
+        actor = {"driver": "guest:web_1", "tier": 1}
+        command = asyncio.create_task(on.start(token=token["id"], actor=actor))
+        await charger.expect_request("RemoteStartTransaction", ACCEPTED)
+        transaction = (await charger.start(token["id"]))["transactionId"]
+        await charger.meter(transaction, 1001)
+        assert (await command)["state"] == "verified"
