@@ -44,6 +44,18 @@ class Session:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     stop_reason: str | None = None
+    last_meter_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What the operator posted; amounts in `currency`'s main unit, None where nothing is said of it."""
+
+    currency: str
+    price_per_kwh: float | None = None
+    price_per_minute: float | None = None
+    session_fee: float | None = None
+    tax_included: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,8 @@ class Charger:
     returning: bool = False  # not connected, but gone for moments only
     latitude: float | None = None
     longitude: float | None = None
+    tariff: Tariff | None = None
+    last_frame_age_s: float | None = None  # since anything was heard of it
 
     def connector(self, number: int | None) -> Connector | None:
         return next((one for one in self.connectors if one.connector == number), None)
@@ -181,6 +195,10 @@ class Chargers(Protocol):
     async def tokens(self, driver: str) -> list[Token]: ...
 
     async def guest_token(self, driver: str) -> Token: ...
+
+    async def paid_token(self, driver: str, payment: str) -> Token:
+        """The id token of a session that is paid for under `payment`."""
+        ...
 
     async def start(
         self, charger_id: str, connector: int, token: str, *, actor: Actor, reason: str, key: str, wait_s: float

@@ -44,10 +44,12 @@ class BridgeClient:
         key: str,
         clock: Clock,
         *,
+        payment_key: str = "",
         keep_trying_s: float = KEEP_TRYING_S,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._http = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"})
+        self._payment_key = payment_key
         self._clock = clock
         self._keep_trying_s = keep_trying_s
         self._jitter = jitter
@@ -117,6 +119,12 @@ class BridgeClient:
     async def guest_token(self, driver: str) -> Token:
         """The driver's guest token; raises BridgeRefused (403, no-free-energy) where the operator gives none."""
         return shapes.token(await self._call("POST", "/v1/guest-tokens", json={"driver": driver}))
+
+    async def paid_token(self, driver: str, payment: str) -> Token:
+        """The id token of a session that is paid for: call it only when the money has been seen."""
+        headers = {"Authorization": f"Bearer {self._payment_key}"}
+        body = {"driver": driver, "payment": payment}
+        return shapes.token(await self._call("POST", "/v1/paid-tokens", json=body, headers=headers))
 
     async def start(
         self, charger_id: str, connector: int, token: str, *, actor: Actor, reason: str, key: str, wait_s: float
