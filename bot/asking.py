@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
@@ -134,7 +134,7 @@ class Asking:
 
     async def _message(self, item: Item) -> str:
         """What Rasa is sent: an event's message as it is, a choice's payload, else the driver's words."""
-        if item.kind is Kind.EVENT:
+        if item.kind in {Kind.EVENT, Kind.LOCATION}:
             return item.text
         choices = open_choices(await self._store.latest_entries(item.conversation, RECENT))
         if item.kind is Kind.CHOICE:
@@ -238,7 +238,7 @@ class Asking:
         return await self._fail(item, conversation, driver)
 
     async def _fail(self, item: Item, conversation: Conversation, driver: Driver) -> str:
-        await self._replies.say(item, conversation, "failed", self._sayings.failed(driver.language))
+        await self._replies.say(item, conversation, "failed", self._sayings.failed(driver.language), driver.language)
         return "failed"
 
     def _metadata(self, item: Item, conversation: Conversation, driver: Driver) -> dict[str, Any]:
@@ -250,6 +250,6 @@ class Asking:
             "tier": driver.tier,
             "charger_hint": conversation.charger_hint,
             "connector_hint": conversation.connector_hint,
-            "location": None,
+            "location": None if item.place is None else asdict(item.place),
             "first_contact": item.first,
         }

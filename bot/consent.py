@@ -1,31 +1,44 @@
-"""Carrier keywords of SMS: which texts opt a number out or in, and which ask for help.
+"""Which messages opt a driver out or in and which ask for help: keywords as carriers match them, and free words. Pure.
 
-Only a message that is nothing but the word counts, in any case, as carriers match it; free words ("please leave me
-alone") are the dialogue's to understand.
+The words are data, in consent.yml. What free words the patterns do not know is left to the dialogue's intent `opt_out`.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from bot.store.model import Kind
+import yaml
 
-OPT_OUT = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt-out", "arret"})
-OPT_IN = frozenset({"start", "yes", "unstop"})
-HELP = frozenset({"help", "info"})
-KEYWORDS = OPT_OUT | OPT_IN | HELP
+from bot.store.model import Channel, Kind
 
-_ACCENTS = str.maketrans("êéè", "eee")
-_AROUND = re.compile(r"^[\s\"'“”«»(]+|[\s\"'“”«».!,)]+$")
+_WORDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("consent.yml").read_text("utf-8"))
+_CARRIER: dict[str, frozenset[str]] = {name: frozenset(words) for name, words in _WORDS["carrier"].items()}
+_ALL: dict[str, frozenset[str]] = {name: words | frozenset(_WORDS["own"][name]) for name, words in _CARRIER.items()}
+
+OPT_OUT, OPT_IN, HELP = _ALL["opt_out"], _ALL["opt_in"], _ALL["help"]
+KEYWORDS = _CARRIER["opt_out"] | _CARRIER["opt_in"] | _CARRIER["help"]  # those that no text of ours may invite
+_MOST_LETTERS = 200  # who wants no more messages says so shortly; in a long text it is about something else
+
+_AROUND = re.compile(r"^[\s\"'“”«»(¡]+|[\s\"'“”«».!,)]+$")
+_APOSTROPHES = str.maketrans("‘’´`", "''''")
 
 
 def keyword(text: str) -> str:
     """The text as keywords are compared: lower case, no accents, no punctuation around it."""
-    return _AROUND.sub("", text).lower().translate(_ACCENTS)
+    return _plain(_AROUND.sub("", text))
 
 
-def sms_kind(text: str, opted_out: bool) -> Kind:
-    """STOP, HELP, RESUME or TEXT. START and YES opt in only a number that had opted out; else they are words."""
+def _plain(text: str) -> str:
+    letters = unicodedata.normalize("NFD", text.lower().translate(_APOSTROPHES))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def keyword_kind(text: str, opted_out: bool) -> Kind:
+    """STOP, HELP, RESUME or TEXT. START and YES opt in only who had opted out; else they are words."""
     word = keyword(text)
     if word in OPT_OUT:
         return Kind.STOP
@@ -34,3 +47,33 @@ def sms_kind(text: str, opted_out: bool) -> Kind:
     if word in HELP:
         return Kind.HELP
     return Kind.TEXT
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    meant = [phrase for phrases in _WORDS["phrases"].values() for phrase in phrases]
+    return re.compile("|".join(meant)), re.compile("|".join(_WORDS["not"]))
+
+
+def asks_to_stop(text: str) -> bool:
+    """Whether free words say "write to me no more", in English, Spanish or French."""
+    if len(text) > _MOST_LETTERS or "?" in text:
+        return False
+    plain = re.sub(r"[^\w'\- ]+", " ", _plain(text))
+    plain = re.sub(r"\s+", " ", plain)
+    meant, never = _patterns()
+    return meant.search(plain) is not None and never.search(plain) is None
+
+
+def kind_of(channel: Channel, text: str, opted_out: bool) -> Kind:
+    """What the words mean for consent on this channel. On the page a bare "stop" is about the charge, never about messages."""
+    if channel in {Channel.SMS, Channel.WHATSAPP} or opted_out:
+        kind = keyword_kind(text, opted_out)
+        if kind is not Kind.TEXT and (channel not in {Channel.WEB, Channel.TERMINAL} or kind is Kind.RESUME):
+            return kind
+    return Kind.STOP if asks_to_stop(text) else Kind.TEXT
+
+
+def by_words(turn: str) -> str:
+    """Source of a ledger row that the dialogue asked for in this turn."""
+    return f"dialogue:{turn}"

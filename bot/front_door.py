@@ -17,8 +17,9 @@ from sanic.response import raw
 
 from bot.actions_client import ActionsClient
 from bot.asking import Asking, Limits
-from bot.channels import bridge, desk, terminal, twilio, web, web_pages
-from bot.channels.twilio_api import TwilioApi
+from bot.channels import bridge, desk, terminal, twilio, web, web_pages, whatsapp
+from bot.channels import pictures as pictures_page
+from bot.channels.carriers import carriers_from, paces_from, templates_from
 from bot.channels.web_live import LiveSessions
 from bot.drivers import load_drivers
 from bot.feed import Feed
@@ -30,11 +31,14 @@ from bot.identity.embeds import load_embeds
 from bot.identity.ended import EndedSessions, MongoEnded, SqliteEnded
 from bot.inbox import Inbox
 from bot.lanes import Lanes
+from bot.media import Pictures
 from bot.metrics import Metrics
 from bot.outbox import Outbox, SendLimits
 from bot.rasa_client import RasaClient
 from bot.replies import Replies
 from bot.sayings import Sayings
+from bot.settling import Settling
+from bot.statuses import Statuses
 from bot.store.base import BotStore
 from bot.store.model import Lane
 from bot.store.mongo import MongoStore
@@ -47,7 +51,7 @@ from chargeline.web import Problem, install_problem_details, json_response
 
 log = structlog.get_logger(__name__)
 
-_MAX_REQUEST = 131072
+_MAX_REQUEST = whatsapp.MAX_BODY  # each route has its own, smaller limit
 _END_S = 2.0  # how long requests that are being answered may take when the front door ends
 _LANES = 500  # conversations looked after at one time; calls to Rasa and the carrier are bounded apart
 
@@ -103,6 +107,10 @@ async def front_door(
         sayings = Sayings(settings.operator_name, settings.operator_phone, settings.emergency_number)
         replies = Replies(store, feed, metrics, clock.now, lambda: wake("outbox"))
         hearing = Hearing(store, drivers, ears)
+        carriers = carriers_from(settings)
+        for carrier in set(carriers.values()):
+            stack.push_async_callback(carrier.close)
+        pictures = Pictures(settings.var / "media", carriers)
         asking = Asking(
             store=store,
             rasa=rasa,
@@ -125,6 +133,8 @@ async def front_door(
             wall=wall,
             limits=tuning.turns,
             wake=wake,
+            settling=Settling(store, clock, settings.settle_s),
+            pictures=pictures,
         )
         hazards = Hazards(
             store=store,
@@ -157,15 +167,17 @@ async def front_door(
         }
         for lane, work in workers.items():
             lanes[lane] = Lanes(lane, partial(store.waiting, lane=lane), work, parallel=_LANES)
-        if settings.twilio_account_sid:
-            carrier = TwilioApi(
-                settings.twilio_api_url,
-                settings.twilio_account_sid,
-                settings.twilio_auth_token,
-                settings.twilio_from_number,
+        if carriers:
+            outbox = Outbox(
+                store=store,
+                carriers=carriers,
+                paces=paces_from(settings),
+                templates=templates_from(settings),
+                metrics=metrics,
+                clock=clock,
+                wall=wall,
+                limits=tuning.sends,
             )
-            stack.push_async_callback(carrier.close)
-            outbox = Outbox(store=store, carrier=carrier, metrics=metrics, wall=wall, limits=tuning.sends)
             lanes["outbox"] = Lanes("outbox", store.undelivered, outbox.work_through, parallel=_LANES)
         inbox = Inbox(store=store, feed=feed, metrics=metrics, clock=clock, danger=ears.danger, new_item=wake)
 
@@ -178,6 +190,10 @@ async def front_door(
         callers = Callers(key, embeds, settings.public_base_url, ended, metrics, wall)
 
         app = _app(settings, store, inbox, feed, metrics, rasa, clock)
+        statuses = Statuses(store, metrics, wall, tuning.sends.again_s, lambda: wake("outbox"))
+        app.blueprint(twilio.blueprint(settings, inbox, statuses, metrics))
+        app.blueprint(whatsapp.blueprint(settings, inbox, statuses, metrics))
+        app.blueprint(pictures_page.blueprint(settings.operator_key, store, pictures))
         app.blueprint(web_pages.blueprint(settings, key, callers, wall))
         app.blueprint(web.blueprint(settings, callers, embeds, store, inbox, feed, drivers, live, metrics, clock, wall))
         app.blueprint(desk.blueprint(settings.operator_key, store, replies, drivers, feed))
@@ -268,7 +284,6 @@ def _app(
     app.config.TOUCHUP = False  # it rewrites Sanic's own code once a process, so a second app (tests) would not start
     install_problem_details(app)
 
-    app.blueprint(twilio.blueprint(settings, inbox, metrics))
     app.blueprint(bridge.blueprint(settings.bridge_webhook_secret, inbox, metrics, clock))
     app.blueprint(terminal.blueprint(settings.terminal_key, store, inbox, feed))
 

@@ -5,27 +5,30 @@ Channels check what is theirs to check (signatures, cookies, keys) and come here
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from bot.choices import open_choices
-from bot.consent import keyword, sms_kind
+from bot.consent import OPT_OUT, keyword, kind_of
 from bot.feed import Feed
 from bot.hearing import Danger
 from bot.metrics import Metrics
 from bot.replies import RECENT
 from bot.store.base import BotStore
-from bot.store.model import Channel, Consent, Conversation, Item, Kind, Lane, NewItem
+from bot.store.model import Channel, Consent, Conversation, Item, Kind, Lane, Media, NewItem, Place
 from bot.words import clean
 from chargeline.clock import Clock
 from chargeline.ids import new_id
 
 log = structlog.get_logger(__name__)
 
-_PREFIX = {Channel.SMS: "sms", Channel.WEB: "web", Channel.TERMINAL: "term"}
+_PREFIX = {Channel.SMS: "sms", Channel.WHATSAPP: "wa", Channel.WEB: "web", Channel.TERMINAL: "term"}
 _NO_WORDS = {Kind.MEDIA: "(picture or recording)", Kind.EMPTY: "(no words)"}
+_MOST_PROOF = 200  # letters of a driver's words that the consent ledger keeps
+TELL_PLACE = "/provide_location"  # what Rasa is asked; the place itself is in the metadata
+MAX_MEDIA = 10  # pictures of one message; Twilio sends at most ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +61,24 @@ class Inbox:
         now = self._clock.now()
         return await self._store.conversation_for(channel, address, new_id(_PREFIX[channel], now), now)
 
+    async def person(self, channel: Channel, user: str | None, phone: str | None) -> Conversation:
+        """The conversation of somebody who has a business-scoped id, a phone number or both."""
+        now = self._clock.now()
+        return await self._store.person(channel, user, phone, new_id(_PREFIX[channel], now), now)
+
     async def text(
         self,
         conversation: Conversation,
         source: str,
         raw: str,
         *,
-        media: bool = False,
+        media: Sequence[tuple[str, str]] = (),
         client_id: str | None = None,
         hint: Hint | None = None,
     ) -> tuple[Item, bool]:
-        """A driver's words. Returns the stored item, and False where it had come before.
+        """A driver's words. Returns the stored item, and False where it had come before. `media`: (type, where it is).
 
-        On SMS a carrier keyword goes into the consent ledger here, at once, so that nothing that waits in the outbox
+        Words that opt out or in go into the consent ledger here, at once, so that nothing that waits in the outbox
         goes out after a STOP.
         """
         words = clean(raw)
@@ -78,9 +86,35 @@ class Inbox:
             kind = await self._kind(conversation, source, words)
         else:
             kind = Kind.MEDIA if media else Kind.EMPTY
-        shown = words or _NO_WORDS[kind]
         return await self._accept(
-            conversation, source, kind, words, shown, client_id, hint, self._lane(conversation, kind)
+            conversation,
+            source,
+            kind,
+            words,
+            words or _NO_WORDS[kind],
+            client_id,
+            hint,
+            self._lane(conversation, kind),
+            media=media,
+        )
+
+    async def place(
+        self,
+        conversation: Conversation,
+        source: str,
+        place: Place,
+        *,
+        client_id: str | None = None,
+        hint: Hint | None = None,
+    ) -> tuple[Item, bool]:
+        """A shared place. What it is called comes from the driver's phone, so it is cleaned as words are."""
+        place = replace(
+            place, name=clean(place.name or "")[:100] or None, address=clean(place.address or "")[:200] or None
+        )
+        called = ", ".join(part for part in (place.name, place.address) if part)
+        shown = f"(place: {place.latitude:.5f}, {place.longitude:.5f}{'; ' if called else ''}{called})"
+        return await self._accept(
+            conversation, source, Kind.LOCATION, TELL_PLACE, shown, client_id, hint, Lane.TALK, place=place
         )
 
     async def choice(
@@ -119,13 +153,11 @@ class Inbox:
         return Lane.HAZARD if asked and kind is Kind.TEXT else Lane.TALK
 
     async def _kind(self, conversation: Conversation, source: str, words: str) -> Kind:
-        kind = await self._keyword(conversation, source, words) if conversation.channel is Channel.SMS else Kind.TEXT
-        return Kind.HAZARD if kind is Kind.TEXT and self._danger(words) is not None else kind
-
-    async def _keyword(self, conversation: Conversation, source: str, words: str) -> Kind:
         out = await self._store.opted_out(conversation.channel, conversation.address)
-        kind = sms_kind(words, out)
-        # A second STOP gets no second confirmation: it is stored as words, and words of an opted-out number go nowhere.
+        kind = kind_of(conversation.channel, words, out)
+        if self._danger(words) is not None and (kind is Kind.TEXT or keyword(words) not in OPT_OUT):
+            return Kind.HAZARD  # "stop texting me, it is on fire": the fire first
+        # A second STOP gets no second confirmation: it is stored as words.
         if kind is Kind.STOP and out:
             return Kind.TEXT
         if kind in {Kind.STOP, Kind.RESUME}:
@@ -134,7 +166,7 @@ class Inbox:
                 channel=conversation.channel,
                 address=conversation.address,
                 opted_out=kind is Kind.STOP,
-                words=keyword(words),
+                words=words[:_MOST_PROOF],
                 at=self._clock.now(),
             )
             if await self._store.record_consent(row):
@@ -151,6 +183,9 @@ class Inbox:
         client_id: str | None,
         hint: Hint | None,
         lane: Lane = Lane.TALK,
+        *,
+        media: Sequence[tuple[str, str]] = (),
+        place: Place | None = None,
     ) -> tuple[Item, bool]:
         if hint is not None and (hint.charger, hint.connector) != (
             conversation.charger_hint,
@@ -158,8 +193,10 @@ class Inbox:
         ):
             await self._store.set_hints(conversation.id, hint.charger, hint.connector)
         now = self._clock.now()
+        item_id = new_id("in", now)
+        kept = tuple(Media(f"{item_id}-{n}", kind_, ref) for n, (kind_, ref) in enumerate(media[:MAX_MEDIA]))
         new = NewItem(
-            id=new_id("in", now),
+            id=item_id,
             conversation=conversation.id,
             source=source,
             kind=kind,
@@ -168,6 +205,8 @@ class Inbox:
             shown=shown,
             client_id=client_id,
             lane=lane,
+            media=kept,
+            place=place,
         )
         item, created = await self._store.accept(new)
         if created:

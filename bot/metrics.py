@@ -17,6 +17,7 @@ class Metrics:
         self.rasa_errors = self._counter("rasa_errors", "Calls to Rasa that did not end well.", "kind")
         self.deliveries = self._counter("deliveries", "Outbound messages by what became of them.", "state")
         self.delivery_retries = self._counter("delivery_retries", "Sends put off for a later attempt.", "reason")
+        self.statuses = self._counter("statuses", "What carriers said became of messages.", "carrier", "status")
         self.turn_seconds = Histogram(
             "chargeline_bot_turn_seconds",
             "From an item's acceptance to the end of its turn.",

@@ -12,12 +12,28 @@ from typing import Any
 import structlog
 
 from bot.choices import open_choices
+from bot.consent import by_words
 from bot.feed import Feed
 from bot.metrics import Metrics
 from bot.rasa_client import Reply
 from bot.render import sms
 from bot.store.base import BotStore
-from bot.store.model import BOT, PERSON, Channel, Conversation, Delivery, Entry, Item, Kind, NewEntry, Option, Sending
+from bot.store.model import (
+    BOT,
+    CARRIED,
+    PERSON,
+    Channel,
+    Consent,
+    Conversation,
+    Delivery,
+    Entry,
+    Item,
+    Kind,
+    NewEntry,
+    Option,
+    Sending,
+)
+from bot.texts import DEFAULT_LANGUAGE
 
 log = structlog.get_logger(__name__)
 
@@ -44,11 +60,18 @@ class Replies:
         self._new_delivery = new_delivery
 
     async def say(
-        self, item: Item, conversation: Conversation, suffix: str, text: str, *, exempt: bool = False
+        self,
+        item: Item,
+        conversation: Conversation,
+        suffix: str,
+        text: str,
+        language: str = DEFAULT_LANGUAGE,
+        *,
+        exempt: bool = False,
     ) -> None:
         """A sentence of the front door's own. `exempt`: it goes out although the driver opted out."""
         entry = self._of_turn(item, suffix, text)
-        await self._put(conversation, replace(entry, own=True), exempt=exempt)
+        await self._put(conversation, replace(entry, own=True), language=language, exempt=exempt)
 
     async def pass_on(self, item: Item, conversation: Conversation, number: int, reply: Reply, language: str) -> bool:
         """Reply `number` of a turn of Rasa's or of the action server's. False where there was nothing in it to show."""
@@ -60,9 +83,9 @@ class Replies:
         suffix = await self._suffix(item, number, text)
         entry = replace(self._of_turn(item, suffix, text), options=options, custom=custom)
         if custom is not None:
-            await self._obey(entry, custom)
+            await self._obey(entry, custom, item, conversation)
         first_number = 1
-        if conversation.channel is Channel.SMS and options:
+        if conversation.channel in CARRIED and options:
             options = tuple(Option(sms.title(option, language), option.payload) for option in options)
             entry = replace(entry, options=options)
             first_number += await self._offered_before(item)
@@ -121,16 +144,20 @@ class Replies:
         entry: NewEntry,
         *,
         first_number: int = 1,
-        language: str = "en",
+        language: str = DEFAULT_LANGUAGE,
         exempt: bool = False,
     ) -> Entry:
-        if conversation.channel is Channel.SMS and (entry.text or entry.options):
+        if conversation.channel in CARRIED and (entry.text or entry.options):
             # Decided now and again when it is sent: what was said while opted out must not go out after a START.
             silent = not exempt and await self._store.opted_out(conversation.channel, conversation.address)
+            if silent and _answers(entry, conversation):
+                silent, exempt = False, True
+            cheap = conversation.channel is Channel.SMS
             delivery = Delivery(
-                body=sms.body(entry.text, entry.options, first_number, language),
+                body=sms.body(entry.text, entry.options, first_number, language, cheap=cheap),
                 state=Sending.SUPPRESSED if silent else Sending.QUEUED,
                 exempt=exempt,
+                language=language,
             )
             entry = replace(entry, delivery=delivery)
         stored = await self._store.add_entry(entry)
@@ -139,8 +166,19 @@ class Replies:
             self._new_delivery()
         return stored
 
-    async def _obey(self, entry: NewEntry, custom: dict[str, Any]) -> None:
+    async def _obey(self, entry: NewEntry, custom: dict[str, Any], item: Item, conversation: Conversation) -> None:
         """What a reply asks of the front door itself, once: a stored one was obeyed, and a person may have released since."""
+        if custom.get("opt_out") is True and item.kind is not Kind.EVENT:
+            row = Consent(
+                source=by_words(item.id),
+                channel=conversation.channel,
+                address=conversation.address,
+                opted_out=True,
+                words=(item.shown or "")[:200],
+                at=self._now(),
+            )
+            if await self._store.record_consent(row):
+                log.info("consent_recorded", conversation=conversation.id, opted_out=True, message=item.id)
         handoff, hazard = custom.get("handoff"), custom.get("hazard")
         if not (isinstance(handoff, dict) or isinstance(hazard, dict)) or await self._store.entry(entry.id) is not None:
             return
@@ -160,6 +198,14 @@ class Replies:
         """How many choices earlier replies of this turn offered; numbers go on from there."""
         recent = await self._store.latest_entries(item.conversation, RECENT)
         return len(open_choices([entry for entry in recent if entry.turn == item.id]))
+
+
+def _answers(entry: NewEntry, conversation: Conversation) -> bool:
+    """Whether it answers words that a driver wrote after having opted out, on a channel that leaves that to us.
+
+    Carriers of SMS block such a number; WhatsApp has no block of its own.
+    """
+    return conversation.channel is not Channel.SMS and entry.turn_kind not in {Kind.EVENT, Kind.PERSON}
 
 
 def _options(buttons: object) -> tuple[Option, ...]:

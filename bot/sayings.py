@@ -44,8 +44,11 @@ class Sayings:
     def opted_in(self, language: str) -> str:
         return self._say("opted_in", language)
 
-    def unreadable(self, kind: Kind, language: str) -> str:
-        return self._say("media_only" if kind is Kind.MEDIA else "empty", language)
+    def unreadable(self, kind: Kind, language: str, kept: bool = False) -> str:
+        """`kept`: the driver's pictures are kept for a person."""
+        if kind is Kind.MEDIA:
+            return self._say("media_kept" if kept else "media_only", language)
+        return self._say("empty", language)
 
     def failed(self, language: str) -> str:
         return self._say("failed_", language)

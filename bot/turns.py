@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import structlog
 
@@ -12,11 +13,13 @@ from bot.asking import Asking, Limits
 from bot.drivers import Driver, Drivers
 from bot.feed import Feed
 from bot.hearing import Hearing
+from bot.media import Pictures
 from bot.metrics import Metrics
 from bot.replies import RECENT, Replies
 from bot.sayings import Sayings
+from bot.settling import Settling
 from bot.store.base import BotStore
-from bot.store.model import BOT, Conversation, Item, Kind, Lane
+from bot.store.model import BOT, Channel, Conversation, Item, Kind, Lane
 from chargeline.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -38,6 +41,8 @@ class Turns:
         wall: Clock,
         limits: Limits,
         wake: Callable[[Lane], None],
+        settling: Settling,
+        pictures: Pictures,
     ) -> None:
         """`clock` dates what is stored; `wall` is real time, in which a driver waits."""
         self._store = store
@@ -52,6 +57,8 @@ class Turns:
         self._wall = wall
         self._limits = limits
         self._wake = wake
+        self._settling = settling
+        self._pictures = pictures
 
     async def work_through(self, conversation_id: str) -> None:
         """All waiting items of the conversation's dialogue, in their order."""
@@ -63,6 +70,8 @@ class Turns:
             outcome = await self._answer(item, await self._hearing.listen(item, conversation))
             if outcome is None:
                 continue  # in another lane now
+            for follower in item.joined:  # of a turn that a killed process left; else they are done already
+                await self._store.finish(follower, "joined")
             await self._store.finish(item.id, outcome)
             self._feed.changed(conversation_id)
             self._metrics.turns.labels(outcome).inc()
@@ -75,28 +84,47 @@ class Turns:
         language = driver.language
         match item.kind:
             case Kind.STOP:
-                await self._replies.say(item, conversation, "stop", say.opted_out(language), exempt=True)
+                await self._replies.say(item, conversation, "stop", say.opted_out(language), language, exempt=True)
                 return "opted_out"
             case Kind.RESUME:
-                await self._replies.say(item, conversation, "resume", say.opted_in(language))
+                await self._replies.say(item, conversation, "resume", say.opted_in(language), language)
                 return "opted_in"
-        if item.kind is not Kind.EVENT and await self._store.opted_out(conversation.channel, conversation.address):
+        if await self._may_not_answer(item, conversation):
             return "suppressed"  # nothing may go out, so nothing may be done in the driver's name either
         if item.kind is Kind.HELP:
-            await self._replies.say(item, conversation, "help", say.help(language))
+            await self._replies.say(item, conversation, "help", say.help(language), language)
             return "helped"
         # What Rasa was asked already it must finish: that very turn may be the one that hands over.
+        kept = await self._pictures.keep(item, conversation.channel) if item.kind is Kind.MEDIA else 0
         if conversation.case is not None and item.kind is not Kind.EVENT and item.asked_at is None:
             await self._store.move(item.id, Lane.DESK)
             self._wake(Lane.DESK)
             return None
         if item.first:
-            await self._replies.say(item, conversation, "intro", say.intro(conversation.channel, language))
+            await self._replies.say(item, conversation, "intro", say.intro(conversation.channel, language), language)
         if item.kind in {Kind.MEDIA, Kind.EMPTY}:
-            await self._replies.say(item, conversation, item.kind.value, say.unreadable(item.kind, language))
+            sentence = say.unreadable(item.kind, language, kept > 0)
+            await self._replies.say(item, conversation, item.kind.value, sentence, language)
             return item.kind.value
-        async with self._patience(item, conversation, driver):
-            return await self._asking.ask(item, conversation, driver)
+        item = await self._settling.join(item, conversation)
+        if item.joined:
+            whole = replace(item, text=item.asked_text or item.text)
+            conversation = await self._hearing.listen(whole, conversation)
+            driver = self._drivers.of(conversation)
+        if await self._may_not_answer(item, conversation):
+            return "suppressed"
+        keeping = asyncio.create_task(self._pictures.keep(item, conversation.channel))
+        try:
+            async with self._patience(item, conversation, driver):
+                return await self._asking.ask(item, conversation, driver)
+        finally:
+            await keeping
+
+    async def _may_not_answer(self, item: Item, conversation: Conversation) -> bool:
+        """Whether the carrier lets nothing through: an SMS number that has opted out. Elsewhere a driver's words are answered."""
+        if item.kind is Kind.EVENT or conversation.channel is not Channel.SMS:
+            return False
+        return await self._store.opted_out(conversation.channel, conversation.address)
 
     @asynccontextmanager
     async def _patience(self, item: Item, conversation: Conversation, driver: Driver) -> AsyncIterator[None]:
@@ -116,4 +144,4 @@ class Turns:
         await self._wall.sleep(self._limits.patience_s)
         recent = await self._store.latest_entries(conversation.id, RECENT)
         if not any(entry.turn == item.id and entry.author == BOT and not entry.own for entry in recent):
-            await self._replies.say(item, conversation, "wait", self._sayings.wait(driver.language))
+            await self._replies.say(item, conversation, "wait", self._sayings.wait(driver.language), driver.language)

@@ -1,4 +1,4 @@
-"""SMS in through Twilio: `POST /webhooks/twilio/sms`, signed, stored, answered with empty TwiML at once.
+"""SMS and WhatsApp through Twilio: messages and statuses come in signed, are stored, and answered with empty TwiML at once.
 
 Twilio gives up after 15 seconds, so nothing here waits for an answer to the driver; replies go out by `bot.outbox`.
 """
@@ -6,15 +6,15 @@ Twilio gives up after 15 seconds, so nothing here waits for an answer to the dri
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl
 
 import structlog
 from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
-from twilio.request_validator import RequestValidator
 
-from bot.inbox import Inbox
+from bot.channels.twilio_form import Params, Signatures, parse_form, place_of
+from bot.inbox import MAX_MEDIA, Inbox
 from bot.metrics import Metrics
+from bot.statuses import Statuses
 from bot.store.model import Channel
 from chargeline.settings import Settings
 from chargeline.web import Problem
@@ -22,90 +22,115 @@ from chargeline.web import Problem
 log = structlog.get_logger(__name__)
 
 PATH = "/webhooks/twilio/sms"
+WHATSAPP_PATH = "/webhooks/twilio/whatsapp"
+STATUS_PATH = "/webhooks/twilio/status"
 _MAX_BODY = 65536
-_MAX_FIELDS = 300
 _SID = re.compile(r"[A-Za-z0-9]{1,64}")
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
+_USER = re.compile(r"[A-Za-z]{2}\.[A-Za-z0-9.]{1,140}")  # a business-scoped id
+_ENTRY = re.compile(r"[a-z0-9_]{1,60}:[A-Za-z0-9_.:\-]{1,120}")
+_STATUS = re.compile(r"[a-z_]{1,20}")
+_CODE = re.compile(r"[0-9]{1,6}")
 _TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 
-class Params(dict[str, list[str]]):
-    """Form fields, each with all its values, in the shape that twilio's validator asks for."""
-
-    def getlist(self, name: str) -> list[str]:
-        return self.get(name, [])
-
-    def one(self, name: str) -> str:
-        return self.get(name, [""])[0]
-
-
-def parse_form(body: bytes) -> Params:
-    """All fields, empty ones too, since the signature covers them. Raises ValueError where the form is malformed."""
-    params = Params()
-    text = body.decode("utf-8")  # a form is ASCII; UnicodeDecodeError is a ValueError
-    for name, value in parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS):
-        params.setdefault(name, []).append(value)
-    return params
-
-
-def signed_urls(settings: Settings, request: Request) -> list[str]:
-    """The URLs that may have been signed. Behind a proxy only PUBLIC_URL is right, since the request does not know it.
-
-    Where PUBLIC_URL is not set, the front door is called directly, by whichever name of this machine: then the name in the
-    request counts too. It proves nothing by itself; the signature still needs the auth token.
-    """
-    query = f"?{request.query_string}" if request.query_string else ""
-    bases = [settings.public_base_url]
-    if not settings.public_url and request.host:
-        bases.append(f"http://{request.host}")
-    return [f"{base}{request.path}{query}" for base in bases]
-
-
-def blueprint(settings: Settings, inbox: Inbox, metrics: Metrics) -> Blueprint:
+def blueprint(settings: Settings, inbox: Inbox, statuses: Statuses, metrics: Metrics) -> Blueprint:
     routes = Blueprint("twilio")
-    validator = RequestValidator(settings.twilio_auth_token)
+    signatures = Signatures(settings)
 
-    def refuse(status: int, slug: str, why: str) -> Problem:
-        metrics.refused.labels("sms", slug).inc()
-        log.warning("webhook_refused", channel="sms", reason=slug)
+    def refuse(channel: str, status: int, slug: str, why: str) -> Problem:
+        metrics.refused.labels(channel, slug).inc()
+        log.warning("webhook_refused", channel=channel, reason=slug)
         return Problem(status, slug, why)
 
-    @routes.post(PATH, name="sms")
-    async def sms(request: Request) -> HTTPResponse:
-        if not (settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from_number):
+    def checked(request: Request, channel: str, ready: bool) -> Params:
+        """The form, where it is Twilio's. Raises a Problem that says what is wrong with it."""
+        if not (settings.twilio_account_sid and settings.twilio_auth_token and ready):
             raise refuse(
+                channel,
                 503,
-                "sms-not-configured",
-                "SMS is off: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM_NUMBER.",
+                f"{channel}-not-configured",
+                f"{channel} is off: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and the number of this channel.",
             )
         if len(request.body) > _MAX_BODY:
-            raise refuse(413, "too-large", f"The form may have at most {_MAX_BODY} bytes.")
+            raise refuse(channel, 413, "too-large", f"The form may have at most {_MAX_BODY} bytes.")
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-            raise refuse(415, "not-a-form", "Send application/x-www-form-urlencoded.")
-        signature = request.headers.get("x-twilio-signature", "")
+            raise refuse(channel, 415, "not-a-form", "Send application/x-www-form-urlencoded.")
         try:
             params = parse_form(request.body)
         except ValueError:
-            raise refuse(400, "bad-form", "The form is not valid UTF-8, or has too many fields.") from None
-        if not any(validator.validate(url, params, signature) for url in signed_urls(settings, request)):
+            raise refuse(channel, 400, "bad-form", "The form is not valid UTF-8, or has too many fields.") from None
+        if not signatures.are_right(request, params):
             raise refuse(
+                channel,
                 403,
                 "bad-signature",
                 "X-Twilio-Signature does not fit. Check TWILIO_AUTH_TOKEN, and that PUBLIC_URL is what Twilio calls.",
             )
-        await _take(params)
+        return params
+
+    def bad_field(channel: str, why: str) -> Problem:
+        return refuse(channel, 400, "bad-field", why)
+
+    @routes.post(PATH, name="sms")
+    async def sms(request: Request) -> HTTPResponse:
+        params = checked(request, "sms", bool(settings.twilio_from_number))
+        if params.one("From").startswith("whatsapp:"):  # one webhook for both senders is how Twilio is often set up
+            await _take_whatsapp(params)
+        else:
+            await _take_sms(params)
         return raw(_TWIML, content_type="text/xml")
 
-    async def _take(params: Params) -> None:
+    @routes.post(WHATSAPP_PATH, name="whatsapp")
+    async def whatsapp(request: Request) -> HTTPResponse:
+        await _take_whatsapp(checked(request, "whatsapp", bool(settings.twilio_whatsapp_number)))
+        return raw(_TWIML, content_type="text/xml")
+
+    @routes.post(STATUS_PATH, name="status")
+    async def status(request: Request) -> HTTPResponse:
+        params = checked(request, "sms", bool(settings.twilio_from_number or settings.twilio_whatsapp_number))
+        sid, said, code = params.one("MessageSid"), params.one("MessageStatus"), params.one("ErrorCode")
+        entry = request.args.get("entry", "")
+        if not _SID.fullmatch(sid) or not _STATUS.fullmatch(said) or (entry and not _ENTRY.fullmatch(entry)):
+            raise bad_field("sms", "MessageSid and MessageStatus are expected.")
+        await statuses.note("twilio", entry or None, sid, said, code if _CODE.fullmatch(code) and code != "0" else None)
+        return raw(b"", status=204)
+
+    async def _take_sms(params: Params) -> None:
         sid, sender = params.one("MessageSid"), params.one("From")
         if not _SID.fullmatch(sid):
-            raise refuse(400, "bad-field", "MessageSid is missing or is not one.")
+            raise bad_field("sms", "MessageSid is missing or is not one.")
         if not _NUMBER.fullmatch(sender):
-            raise refuse(400, "bad-field", "From is missing or is not a phone number.")
-        media = params.one("NumMedia") not in {"", "0"}
+            raise bad_field("sms", "From is missing or is not a phone number.")
+        media = _media(params)
         if "Body" not in params and not media:
-            raise refuse(400, "bad-field", "Body is missing.")
+            raise bad_field("sms", "Body is missing.")
         conversation = await inbox.conversation(Channel.SMS, sender)
         await inbox.text(conversation, f"twilio:{sid}", params.one("Body"), media=media)
 
+    async def _take_whatsapp(params: Params) -> None:
+        sid, sender = params.one("MessageSid"), params.one("From").removeprefix("whatsapp:")
+        if not _SID.fullmatch(sid):
+            raise bad_field("whatsapp", "MessageSid is missing or is not one.")
+        phone = sender if _NUMBER.fullmatch(sender) else None
+        user = next((name for name in (params.one("ExternalUserId"), sender) if _USER.fullmatch(name)), None)
+        if phone is None and user is None:
+            raise bad_field("whatsapp", "From is missing, or is neither a phone number nor a user's id.")
+        conversation = await inbox.person(Channel.WHATSAPP, user, phone)
+        source = f"twilio:{sid}"
+        place = place_of(params)
+        token = params.one("ButtonPayload") or params.one("ListId")
+        if place is not None:
+            await inbox.place(conversation, source, place)
+        elif not token or await inbox.choice(conversation, source, token, client_id=None) is None:
+            said = params.one("Body") or params.one("ButtonText") or params.one("ListTitle")
+            await inbox.text(conversation, source, said, media=_media(params))
+
     return routes
+
+
+def _media(params: Params) -> list[tuple[str, str]]:
+    """(type, URL) of what came along."""
+    count = params.one("NumMedia")
+    many = min(int(count), MAX_MEDIA) if count.isascii() and count.isdecimal() and len(count) < 4 else 0
+    return [(params.one(f"MediaContentType{n}")[:80], params.one(f"MediaUrl{n}")[:2000]) for n in range(many)]

@@ -1,4 +1,4 @@
-"""Twilio's REST API as the outbox needs it: send a message, and look whether one was sent.
+"""Twilio's REST API as the outbox needs it: send an SMS or a WhatsApp message, look whether one was sent, get a picture.
 
 Sending has no idempotency key, so a send whose answer never came is looked up, never repeated blindly.
 """
@@ -6,86 +6,106 @@ Sending has no idempotency key, so a send whose answer never came is looked up, 
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 
-_TIMEOUT = aiohttp.ClientTimeout(total=15.0, sock_connect=5.0, sock_read=10.0)
+from bot.channels.carrier import (
+    TIMEOUT,
+    NotFetched,
+    OutcomeUnknown,
+    Refused,
+    SendError,
+    Sent,
+    TryLater,
+    json_object,
+    read_media,
+    retry_after_s,
+)
+from bot.channels.carrier_errors import PASSING, Then, rule_of
+from bot.render.whatsapp import in_template
+from bot.store.model import Channel, Conversation, Entry
+
+__all__ = ["TwilioApi"]
+
 _PAGE = "50"
 
 
-class SendError(Exception):
-    """A message could not be handed to the carrier."""
-
-
-class TryLater(SendError):
-    """It was not taken (429, 5xx with an answer, not connected); `after_s`: what the carrier asks for."""
-
-    def __init__(self, why: str, after_s: float | None = None) -> None:
-        super().__init__(why)
-        self.after_s = after_s
-
-
-class Refused(SendError):
-    """It will never be taken; `code` is Twilio's error code or the HTTP status."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(f"refused with {code}")
-        self.code = code
-
-
-class OutcomeUnknown(SendError):
-    """The connection ended before the answer: it may have been taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    sid: str
-    body: str
-    created_at: datetime | None
-
-
 class TwilioApi:
-    def __init__(self, url: str, account_sid: str, auth_token: str, from_number: str) -> None:
-        self._url = f"{url.rstrip('/')}/2010-04-01/Accounts/{account_sid}/Messages.json"
+    lists = True
+
+    def __init__(
+        self,
+        url: str,
+        account_sid: str,
+        auth_token: str,
+        from_number: str,
+        whatsapp_number: str = "",
+        status_url: str | None = None,
+    ) -> None:
+        """`status_url`: where Twilio may say what became of a message; None where it cannot reach us."""
+        self._base = url.rstrip("/")
+        self._url = f"{self._base}/2010-04-01/Accounts/{account_sid}/Messages.json"
         self._from = from_number
+        self._whatsapp = whatsapp_number
+        self._status_url = status_url
         login = b64encode(f"{account_sid}:{auth_token}".encode()).decode()
-        self._http = aiohttp.ClientSession(headers={"Authorization": f"Basic {login}"}, timeout=_TIMEOUT)
+        self._login = {"Authorization": f"Basic {login}"}
+        self._http = aiohttp.ClientSession(timeout=TIMEOUT)
 
     async def close(self) -> None:
         await self._http.close()
 
-    async def send(self, to: str, body: str) -> str:
+    def _ends(self, to: Conversation) -> dict[str, str]:
+        if to.channel is Channel.WHATSAPP:
+            return {"To": f"whatsapp:{to.phone or to.user or to.address}", "From": f"whatsapp:{self._whatsapp}"}
+        return {"To": to.address, "From": self._from}
+
+    async def send(self, to: Conversation, entry: Entry, template: str | None) -> str:
         """Twilio's id of the message. Raises TryLater, Refused or OutcomeUnknown."""
+        assert entry.delivery is not None
+        fields = self._ends(to)
+        if template is not None:
+            variables = orjson.dumps({"1": in_template(entry.delivery.body)}).decode()
+            fields |= {"ContentSid": template, "ContentVariables": variables}
+        else:
+            fields["Body"] = entry.delivery.body
+        if self._status_url is not None:
+            fields["StatusCallback"] = f"{self._status_url}?entry={entry.id}"
         try:
-            async with self._http.post(self._url, data={"To": to, "From": self._from, "Body": body}) as response:
+            async with self._http.post(self._url, data=fields, headers=self._login) as response:
                 content = await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TryLater(repr(error)) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutcomeUnknown(repr(error)) from error
+        answer = json_object(content)
         if response.status in {200, 201}:
-            sid = _object(content).get("sid")
+            sid = answer.get("sid")
             if not isinstance(sid, str):
                 raise OutcomeUnknown("the answer has no sid")
             return sid
-        if response.status == 429 or response.status >= 500:
-            raise TryLater(f"HTTP {response.status}", _retry_after_s(response.headers.get("retry-after", "")))
-        raise Refused(str(_object(content).get("code") or response.status))
+        code = str(answer.get("code") or response.status)
+        rule = rule_of("twilio", code)
+        if response.status == 429 or response.status >= 500 or rule.then in PASSING:
+            slow = response.status == 429 or rule.then is Then.SLOW_DOWN
+            after = retry_after_s(response.headers.get("retry-after", ""))
+            raise TryLater(f"HTTP {response.status}, code {code}: {rule.means}", after, everybody=slow)
+        raise Refused(code)
 
-    async def sent_to(self, to: str) -> list[Sent]:
-        """The last messages to this number. Raises SendError where the list cannot be had."""
-        params = {"To": to, "From": self._from, "PageSize": _PAGE}
+    async def sent_to(self, to: Conversation) -> list[Sent]:
+        """The last messages to this driver. Raises SendError where the list cannot be had."""
+        params = {**self._ends(to), "PageSize": _PAGE}
         try:
-            async with self._http.get(self._url, params=params) as response:
+            async with self._http.get(self._url, params=params, headers=self._login) as response:
                 content = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SendError(repr(error)) from error
-        messages = _object(content).get("messages") if response.status == 200 else None
+        messages: Any = json_object(content).get("messages") if response.status == 200 else None
         if not isinstance(messages, list):
             raise SendError(f"no list of messages (HTTP {response.status})")
         return [
@@ -94,18 +114,31 @@ class TwilioApi:
             if isinstance(message, dict) and message.get("sid")
         ]
 
+    async def fetch(self, ref: str) -> bytes:
+        """A picture by the URL in the webhook: only from Twilio itself, whose storage it may then lead to."""
+        if not _is_twilios(ref, self._base):
+            raise NotFetched("not an address of Twilio's")
+        try:
+            async with self._http.get(ref, headers=self._login, allow_redirects=False) as response:
+                if response.status not in {301, 302, 307}:
+                    return await read_media(response)
+                target = response.headers.get("location", "")
+            if urlsplit(target).scheme != "https":
+                raise NotFetched("leads to an address that is not https")
+            async with self._http.get(target, allow_redirects=False) as response:  # without our login
+                return await read_media(response)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise NotFetched(repr(error)) from error
 
-def _object(content: bytes) -> dict[str, Any]:
+
+def _is_twilios(ref: str, base: str) -> bool:
     try:
-        value = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return {}  # the status alone decides then
-    return value if isinstance(value, dict) else {}
-
-
-def _retry_after_s(raw: str) -> float | None:
-    """`Retry-After` in its seconds form, which is the one that Twilio sends."""
-    return float(raw) if raw.isdecimal() else None
+        given, ours = urlsplit(ref), urlsplit(base)
+        if (given.scheme, given.netloc) == (ours.scheme, ours.netloc):
+            return True
+        return given.scheme == "https" and (given.hostname or "").endswith(".twilio.com")
+    except ValueError:
+        return False
 
 
 def _date(raw: object) -> datetime | None:

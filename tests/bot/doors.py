@@ -69,6 +69,8 @@ def settings_env(
         "WEB_SESSION_KEY": "web-key",
         "OPERATOR_NAME": "Volt",
         "OPERATOR_PHONE": "+1 555 0100",
+        "SETTLE_S": "0",
+        "SENDS_PER_NUMBER_S": "1000",
         "DRIVERS_FILE": str(drivers),
     }
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.choices import meant_by_text, open_choices
-from bot.consent import KEYWORDS, OPT_IN, OPT_OUT, keyword, sms_kind
+from bot.consent import KEYWORDS, OPT_IN, OPT_OUT, keyword, keyword_kind
 from bot.drivers import DriversFileError, load_drivers
 from bot.pan import MAX_DIGITS, MIN_DIGITS, mask_cards, passes_luhn
 from bot.rasa_client import as_streamed, turn_replies
@@ -99,15 +99,15 @@ def test_a_long_text_is_cut_after_its_cards_are_masked() -> None:
 
 @pytest.mark.parametrize("text", ["STOP", " stop. ", "Stop!", "“Arrêt”", "END", "cancel", "OptOut", "opt-out"])
 def test_only_the_bare_word_opts_out(text: str) -> None:
-    assert sms_kind(text, opted_out=False) is Kind.STOP
-    assert sms_kind(f"please {text} charging", opted_out=False) is Kind.TEXT
+    assert keyword_kind(text, opted_out=False) is Kind.STOP
+    assert keyword_kind(f"please {text} charging", opted_out=False) is Kind.TEXT
 
 
 def test_start_and_yes_opt_in_only_after_an_opt_out() -> None:
     for word in OPT_IN:
-        assert sms_kind(word.upper(), opted_out=True) is Kind.RESUME
-        assert sms_kind(word, opted_out=False) is Kind.TEXT
-    assert sms_kind("INFO", opted_out=False) is Kind.HELP
+        assert keyword_kind(word.upper(), opted_out=True) is Kind.RESUME
+        assert keyword_kind(word, opted_out=False) is Kind.TEXT
+    assert keyword_kind("INFO", opted_out=False) is Kind.HELP
 
 
 def entry(number: int, turn: str, *titles: str, kind: Kind = Kind.TEXT, own: bool = False, author: str = BOT) -> Entry:
