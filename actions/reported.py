@@ -1,4 +1,7 @@
-"""What a driver says to have done already, so that nobody asks for it again. English, Spanish and French; pure."""
+"""What a driver says beside the problem: what was done already, which card it is, that it is urgent. So that nobody asks again.
+
+English, Spanish and French; pure.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,34 @@ _DONE: dict[str, re.Pattern[str]] = {
         r"|\bcarro\b.{0,15}\babierto\b|\bvoiture\b.{0,20}\bdéverrouillée?\b",
         re.IGNORECASE,
     ),
+    "distress": re.compile(
+        r"\b(?:can'?t|cannot|cant)\b.{0,12}\b(?:leave|get (?:out|away|home))\b|\b(?:locked|trapped|stuck|stranded) (?:in|inside)\b"
+        r"|\b(?:trapped|stranded)\b|\b(?:kids?|baby|child|children|toddler|dog)\b.{0,25}\b(?:in|inside)\b.{0,8}\b(?:car|truck|vehicle)\b"
+        r"|\b(?:hospital|ambulance|emergency|freezing)\b"
+        r"|\bno (?:me )?puedo (?:ir(?:me)?|salir)\b|\b(?:atrapad|varad)[oa]s?\b|\b(?:ni[nñ][oa]s?|beb[eé])\b.{0,25}\b(?:carro|coche|auto)\b"
+        r"|\b(?:peux|peut) (?:pas|plus) (?:partir|m'en aller|sortir)\b|\b(?:coincée?s?|pris|prise) (?:ici|dans|dedans)\b"
+        r"|\b(?:enfants?|bébé|petite?)\b.{0,25}\b(?:auto|char|voiture)\b|\bh[oô]pital\b|\burgence\b",
+        re.IGNORECASE | re.DOTALL,
+    ),
+    "bank_card": re.compile(
+        r"\b(?:visa|master ?card|amex|american express|interac|debit|credit|bank|apple pay|google pay|wallet|tap to pay|declin\w+|pre-?auth\w*)\b"
+        r"|\b(?:banco|bancaria|d[eé]bito|cr[eé]dito|rechaz\w+ el pago|pago)\b|\b(?:banque|bancaire|débit|crédit|paiement)\b",
+        re.IGNORECASE,
+    ),
+    "member_card": re.compile(
+        r"\b(?:rf ?id|nfc|fobs?|tags?|badge|key ?(?:card|tag|fob)|member(?:ship)?|fleet|company card|work card|charge ?card|charging card|my account card)\b"
+        r"|\b(?:llavero|membres[ií]a|socio|flotilla|tarjeta de (?:carga|la empresa|trabajo))\b"
+        r"|\b(?:porte-clés?|membre|abonnement|flotte|carte (?:de recharge|du travail|d'entreprise))\b",
+        re.IGNORECASE,
+    ),
+    "asks_cost": re.compile(
+        r"\b(?:cost|price|pay(?:ing)?|owe|bill|charged me|money|dollars?|bucks|spent|spending)\b|\$"
+        r"|\b(?:cuesta|costo|pagar|debo|dinero|pesos|d[oó]lares|gast\w+)\b|\b(?:coûte\w*|cout|coût|prix|payer|argent|piasses|dois)\b",
+        re.IGNORECASE,
+    ),
 }
 
 
 def reported_in(text: str) -> frozenset[str]:
-    """The names of what the text says was done: replugged, tapped, unlocked_car."""
+    """Names of what the text says: replugged, tapped, unlocked_car, distress, bank_card, member_card, asks_cost."""
     return frozenset(name for name, pattern in _DONE.items() if pattern.search(text))

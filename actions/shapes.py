@@ -14,6 +14,7 @@ from actions.bridge import (
     Connector,
     Diagnosis,
     Session,
+    Tariff,
     Token,
 )
 
@@ -42,9 +43,24 @@ def charger(row: Mapping[str, Any]) -> Charger:
             returning=connection["state"] == "returning",
             latitude=row.get("latitude"),
             longitude=row.get("longitude"),
+            tariff=tariff(row.get("tariff")),
+            last_frame_age_s=connection.get("last_frame_age_s"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BridgeAnswerInvalid(f"a charger that is none: {error!r}") from error
+
+
+def tariff(row: Mapping[str, Any] | None) -> Tariff | None:
+    if not row or not row.get("currency"):
+        return None
+    included = row.get("tax_included")
+    return Tariff(
+        currency=str(row["currency"]),
+        price_per_kwh=row.get("price_per_kwh"),
+        price_per_minute=row.get("price_per_minute"),
+        session_fee=row.get("session_fee"),
+        tax_included=included if isinstance(included, bool) else None,
+    )
 
 
 def connector(row: Mapping[str, Any]) -> Connector:
@@ -74,6 +90,7 @@ def session(row: Mapping[str, Any]) -> Session:
             started_at=_moment(row.get("started_at")),
             ended_at=_moment(row.get("ended_at")),
             stop_reason=row.get("stop_reason"),
+            last_meter_at=_moment(row.get("last_meter_at")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BridgeAnswerInvalid(f"a session that is none: {error!r}") from error

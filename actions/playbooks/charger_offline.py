@@ -5,16 +5,15 @@ Nothing is reset where the whole site is gone; what comes back by itself is watc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from actions.bridge import BridgeRefused, Diagnosis
+from actions.bridge import BridgeRefused, Command, Diagnosis
 from actions.playbooks import recover
-from actions.playbooks.contact import Contact, Ports, Wake, look_at, saw, tried, watch_plug
+from actions.playbooks.contact import Contact, Ports, Wake, answers_no_more, look_at, saw, tried, watch_plug
 from actions.playbooks.next_best import next_best
-from actions.playbooks.start_charging import ended, running, start
+from actions.playbooks.start_charging import RETURN_S, ended, running, start
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, duration_words
-
-RETURN_S = 1800.0  # how long a charger without a line is watched for
 
 
 async def run(ports: Ports, contact: Contact) -> Steps:
@@ -30,7 +29,7 @@ async def decide(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
     whole = plug is None
     if not charger.connected:
         steps = _no_line(ports, contact, seen)
-    elif seen.causes[:1] == ("charger_silent",):
+    elif seen.causes[:1] == ("charger_silent",) or answers_no_more(seen):
         steps = _elsewhere(ports, seen, Say("say_silent", named))
     elif charger.boot not in (None, "Accepted"):
         steps = _elsewhere(ports, seen, Say("say_boot_pending", named))
@@ -60,7 +59,7 @@ async def woken(ports: Ports, contact: Contact, wake: Wake) -> Steps:
     if wake.command is not None:
         command = await ports.chargers.command(wake.command)
         if command.finished:
-            follow = recover.reset_ended if command.action == "reset" else ended
+            follow = restarted if command.action == "reset" else ended
             async for step in follow(ports, contact, command):
                 yield step
         return
@@ -85,6 +84,31 @@ async def woken(ports: Ports, contact: Contact, wake: Wake) -> Steps:
         yield End(Outcome.FIXED, Offer.START)
 
 
+async def restarted(ports: Ports, contact: Contact, command: Command) -> Steps:
+    """A restart has ended. Back and well: what the driver wanted begins. Else somewhere else."""
+    yield tried(command)
+    seen = await look_at(ports, contact.at(command.charger, contact.connector), max_age_s=5)
+    yield saw(seen)
+    plug, named = seen.plug, {"charger": seen.charger.label}
+    if command.state != "verified":
+        async for step in recover.not_restarted(ports, seen, command):
+            yield step
+        return
+    yield Say("say_reset_back", named, first=True)
+    if plug is not None and plug.status == "Preparing" and plug.session is None:
+        async for step in start(ports, contact, seen):
+            yield step
+    elif plug is not None and plug.session is not None:
+        async for step in running(seen.charger, plug, plug.session, contact.driver):
+            yield step
+    elif plug is None or plug.status == "Available":
+        async for step in _looks_fine(ports, contact, seen):
+            yield step
+    else:
+        yield Say("say_finishing", named)
+        yield End(offer=Offer.RETRY)
+
+
 async def _no_line(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
     """Nothing can be sent, which is said; the return is watched, and meanwhile there may be another charger."""
     charger, named = seen.charger, {"charger": seen.charger.label}
@@ -98,16 +122,16 @@ async def _no_line(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
         yield End(offer=Offer.RETRY)
         return
     else:
-        yield offline_words(seen, ports.clock.now(), watched=waiting is not None)
+        yield offline_words(seen, ports.clock.now(), contact.turn.language, watched=waiting is not None)
     async for step in next_best(ports.chargers, seen):
         yield step
 
 
-def offline_words(seen: Diagnosis, now: datetime, *, watched: bool = False) -> Say:
+def offline_words(seen: Diagnosis, now: datetime, language: str, *, watched: bool = False) -> Say:
     named, since = {"charger": seen.charger.label}, seen.charger.since
     if since is None:
         return Say("say_offline_since_unknown_watched" if watched else "say_offline_since_unknown", named)
-    values = {**named, "since": duration_words((now - since).total_seconds())}
+    values = {**named, "since": duration_words((now - since).total_seconds(), language)}
     return Say("say_offline_watched" if watched else "say_offline", values)
 
 
@@ -138,19 +162,20 @@ async def _make_operative(ports: Ports, contact: Contact, seen: Diagnosis) -> St
     now = await look_at(ports, contact, max_age_s=5)
     yield saw(now)
     plug = now.plug
-    if plug is None or plug.status == "Unavailable" or command.state != "verified":
+    still = "Unavailable" in (now.charger.status, plug.status if plug is not None else None)
+    if still or command.state != "verified":
         refused = command.state == "refused"
         say = Say("say_unavailable" if refused else "say_operative_failed", named)
         async for step in _elsewhere(ports, now, say):
             yield step
         return
     yield Say("say_operative", named)
-    if plug.status == "Preparing" and plug.session is None:
+    if plug is not None and plug.status == "Preparing" and plug.session is None:
         async for step in start(ports, contact, now):
             yield step
         return
-    yield Say("say_plug_not_seen", named)
-    yield End(Outcome.FIXED, Offer.RETRY)
+    async for step in _looks_fine(ports, contact, now):
+        yield replace(step, outcome=Outcome.FIXED) if isinstance(step, End) else step
 
 
 async def _works(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:

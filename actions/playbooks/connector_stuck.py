@@ -25,7 +25,9 @@ from actions.playbooks.own_session import stop
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, Tried
 
 AGAIN_S = 30.0  # between two tries of the lock, while the driver relieves the cable
+ANSWER_S = 2.0  # a lock that opens is told at once: the driver must pull while it is open
 PULL_S = 120.0  # how long a plug that the car lets go is watched for
+_DISTRESS = "distress"  # what a driver reports who is locked in, or has somebody in the car: a person, at once
 _RUNNING = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 
 
@@ -85,8 +87,8 @@ async def _stop_first(ports: Ports, contact: Contact, seen: Diagnosis, plug: Con
     command = await stop(ports, contact, plug.session, wait_s=20)
     yield tried(command)
     if command.state != "verified":
-        yield Say("say_stuck_not_ended", named)
-        yield End(Outcome.NOT_FIXED, Offer.PERSON)
+        async for step in _person(Say("say_stuck_not_ended", named), "a session that holds the plug does not end"):
+            yield step
         return
     now = await look_at(ports, contact.at(seen.charger.id, seen.connector), max_age_s=0)
     yield saw(now)
@@ -116,6 +118,9 @@ async def free(ports: Ports, contact: Contact, seen: Diagnosis, plug: Connector,
             ports, contact, seen, "say_stuck_ended_car_holds" if ended else "say_stuck_car_holds"
         ):
             yield step
+    elif (pending := contact.open_command("unlock")) is not None:
+        async for step in _pending(ports, contact, await ports.chargers.command(pending)):
+            yield step
     elif contact.failures("unlock") >= MOST_FAILURES:
         async for step in _person(Say("say_unlock_failed", named)):
             yield step
@@ -123,9 +128,25 @@ async def free(ports: Ports, contact: Contact, seen: Diagnosis, plug: Connector,
         async for step in _later(ports, contact, seen, "say_unlock_soon"):
             yield step
     else:
-        yield Say("say_unlocking", named, first=True)
+        if not ended:  # a lock that just had its session ended is seldom held: no advice that is old at once
+            yield Say("say_unlocking", named, first=True)
         async for step in _unlock(ports, contact, seen):
             yield step
+
+
+async def _pending(ports: Ports, contact: Contact, command: Command) -> Steps:
+    """The lock was asked a moment ago, and whether the plug comes out is still watched."""
+    if command.finished:
+        async for step in _unlocked(ports, contact, command):
+            yield step
+        return
+    named = {"charger": (await ports.chargers.charger(command.charger)).label}
+    if _DISTRESS in contact.reported:
+        async for step in _person(Say("say_stuck_still", named)):
+            yield step
+        return
+    yield Say("say_unlock_says_open" if command.answer == "Unlocked" else "say_unlock_soon", named)
+    yield End(offer=Offer.PERSON)
 
 
 async def _unlock(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
@@ -136,8 +157,10 @@ async def _unlock(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
         actor=contact.turn.actor,
         reason=contact.problem,
         key=contact.key("unlock"),
-        wait_s=WAIT_S,
+        wait_s=ANSWER_S,
     )
+    if not command.finished and command.answer is None:
+        command = await ports.chargers.command(command.id, WAIT_S - ANSWER_S)
     if command.finished:
         async for step in _unlocked(ports, contact, command):
             yield step
@@ -147,7 +170,7 @@ async def _unlock(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
     if waiting is not None:
         yield waiting
     named = {"charger": seen.charger.label}
-    yield Say("say_unlock_pull" if command.answer == "Unlocked" and waiting else "say_unlocking", named)
+    yield Say("say_unlock_pull" if command.answer == "Unlocked" and waiting else "say_unlock_soon", named)
     yield End(offer=Offer.RETRY)
 
 
@@ -155,9 +178,7 @@ async def _unlocked(ports: Ports, contact: Contact, command: Command) -> Steps:
     """What an unlock came to. "Unlocked" is an answer, not a free plug: only Available is."""
     yield tried(command)
     named = {"charger": (await ports.chargers.charger(command.charger)).label}
-    known = any(one.command == command.id and one.outcome not in (None, "verified") for one in contact.tried)
-    failures = contact.failures("unlock") + (0 if known else 1)
-    how = outcome_of(command)
+    failures, how = contact.failures_with("unlock", command.id), outcome_of(command)
     if how == "verified":
         yield Say("say_unlocked_free", named)
         yield End(Outcome.FIXED)
@@ -165,11 +186,20 @@ async def _unlocked(ports: Ports, contact: Contact, command: Command) -> Steps:
         contact = contact.at(command.charger, command.connector)
         async for step in _advise(ports, contact, await look_at(ports, contact), "say_stuck_car_holds"):
             yield step
+    elif how == "once":
+        yield Say("say_unlock_soon", named)
+        yield End(offer=Offer.PERSON)
     elif command.state == "refused" and how != "rate":
-        yield Say("say_unlock_refused", named)
-        yield End(Outcome.NOT_FIXED, Offer.PERSON)
-    elif failures >= MOST_FAILURES or how == "rate":
+        # The gate cannot know whose plug it is; a person can find out.
+        async for step in _person(Say("say_unlock_refused", named), "the gate may not open the lock for this driver"):
+            yield step
+    elif failures >= MOST_FAILURES or how == "rate" or _DISTRESS in contact.reported:
         async for step in _person(Say("say_unlock_failed" if failures >= MOST_FAILURES else "say_stuck_still", named)):
+            yield step
+    elif (last := contact.last("unlock")) and ports.clock.now() - last >= timedelta(seconds=AGAIN_S):
+        seen = await look_at(ports, contact.at(command.charger, command.connector), max_age_s=5)
+        yield Say("say_unlock_once_more", named, first=True)
+        async for step in _unlock(ports, contact, seen):
             yield step
     else:
         contact = contact.at(command.charger, command.connector)
@@ -201,6 +231,6 @@ async def _advise(ports: Ports, contact: Contact, seen: Diagnosis, words: str) -
     yield End(offer=Offer.PERSON)
 
 
-async def _person(say: Say) -> Steps:
+async def _person(say: Say, why: str = "the plug is stuck") -> Steps:
     yield say
-    yield End(Outcome.HANDED_OVER, handoff="the plug is stuck")
+    yield End(Outcome.HANDED_OVER, handoff=why)

@@ -7,27 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from actions.bridge import Actor, BridgeError, Chargers, Command, Diagnosis
+from actions.bridge import Actor, BridgeError, BridgeRefused, Chargers, Command, Diagnosis
+from actions.payments.port import NoPayments as NoPayments  # tests and the service take it from here
+from actions.payments.port import Payments
 from actions.playbooks.steps import Saw, Tried, Waiting
 
 FRESH_S = 60.0  # a status older than this is asked for again before anything is done on it (safety rule fresh-eyes)
 WAIT_S = 8.0  # how long a driver reads the first words before the next are due
+METER_S = 5.0  # how long a charger is waited for that was asked for its meter
+SILENT_S = (
+    12.0  # nothing heard for this long, just after a status was asked for, means that the charger does not answer
+)
 MOST_FAILURES = 2
-
-
-class Payments(Protocol):
-    """The port to the payment system."""
-
-    async def trouble(self, driver: str, charger_id: str | None) -> str | None:
-        """Why the driver's payment did not go through, where that may be told; None where nothing is known of one."""
-        ...
-
-
-class NoPayments:
-    """No payment system is connected: nothing is known of any payment, and that is what drivers are told."""
-
-    async def trouble(self, driver: str, charger_id: str | None) -> str | None:
-        return None
+ADVICE = "advice"  # the act of telling the driver what to do, which counts like any other
 
 
 class Now(Protocol):
@@ -75,6 +67,23 @@ class Contact:
         """How often the act came to nothing in this case."""
         return sum(1 for one in self.tried if one.action == action and one.outcome not in (None, "verified"))
 
+    def failures_with(self, action: str, command: str) -> int:
+        """`failures`, with the command that has just come to nothing, whether it is noted yet or not."""
+        known = any(one.command == command and one.outcome not in (None, "verified") for one in self.tried)
+        return self.failures(action) + (0 if known else 1)
+
+    def times(self, action: str) -> int:
+        """How often it was tried in this case, whatever came of it."""
+        return sum(1 for one in self.tried if one.action == action)
+
+    def open_command(self, action: str) -> str | None:
+        """The newest command of this kind whose end nobody has been told yet."""
+        return next((one.command for one in reversed(self.tried) if one.action == action and one.outcome is None), None)
+
+    def advised(self, name: str) -> bool:
+        """Whether the driver was given this advice before in this case."""
+        return any(one.action == ADVICE and one.observed == name for one in self.tried)
+
     def last(self, action: str) -> datetime | None:
         return max(
             (at for one, at in zip(self.tried, self.tried_at, strict=True) if one.action == action), default=None
@@ -98,12 +107,53 @@ class Wake:
 
 
 async def look_at(ports: Ports, contact: Contact, max_age_s: float = FRESH_S) -> Diagnosis:
-    """The charger as it is now, asked anew where what is known is old. Raises BridgeError."""
+    """The charger as it is now, asked anew where what is known is old. Raises BridgeError.
+
+    One that is expected back is waited for (the bridge does, at most 15 s) before anybody calls it offline.
+    """
     assert contact.charger_id is not None
     charger = await ports.chargers.charger(contact.charger_id)
-    if charger.connected:
-        await ports.chargers.refreshed(contact.charger_id, contact.connector, max_age_s)
+    if charger.connected or charger.returning:
+        await ports.chargers.refreshed(contact.charger_id, contact.connector, max_age_s if charger.connected else 0)
+    seen = await ports.chargers.diagnosis(contact.charger_id, contact.connector, contact.driver)
+    plug, session = seen.plug, seen.session
+    unread = seen.session_own and session is not None and not session.energy_wh and not session.power_w
+    if not unread or plug is None or plug.status != "Charging":
+        return seen
+    # Charging, and no meter value yet: whether energy flows is asked before anybody says that it does or does not.
+    await read_meter(ports, contact, seen.charger.id, seen.connector)
     return await ports.chargers.diagnosis(contact.charger_id, contact.connector, contact.driver)
+
+
+async def read_meter(ports: Ports, contact: Contact, charger_id: str, connector: int | None) -> None:
+    """Asks the charger for its meter; what it has sent by then is in the session. Raises BridgeError, but not a refusal."""
+    try:
+        await ports.chargers.send(
+            "trigger",
+            charger_id,
+            {"message": "MeterValues", "connector": connector},
+            actor=contact.turn.actor,
+            reason=contact.problem,
+            key=contact.key(f"meter-{charger_id}-{connector}"),
+            wait_s=METER_S,
+        )
+    except BridgeRefused:
+        return  # too often, or a charger that cannot: the last value stands
+
+
+def answers_no_more(seen: Diagnosis, asked_s: float = FRESH_S) -> bool:
+    """Connected, and yet nothing came when it was just asked for any status older than `asked_s`.
+
+    A charger that says that it cannot be asked has answered.
+    """
+    charger, plug = seen.charger, seen.plug
+    old = plug is not None and plug.status_age_s is not None and plug.status_age_s > asked_s
+    return charger.connected and old and (charger.last_frame_age_s or 0) > SILENT_S
+
+
+def advice(name: str) -> Tried:
+    """The note that this advice was given."""
+    return Tried(ADVICE, None, "given", observed=name)
 
 
 def saw(seen: Diagnosis) -> Saw:

@@ -111,7 +111,7 @@ async def place_of_driver(
 
 def _with_connector(charger: Charger, heard: Heard, known: Known) -> Found:
     found = Found(charger=charger, done=True)
-    if not charger.connected or not charger.connectors:
+    if not (charger.connected or charger.returning) or not charger.connectors:
         return found  # which cable makes no difference
     numbers = [one.connector for one in charger.connectors]
     side = Side(number=heard.chosen_connector) if heard.chosen_connector else None
@@ -150,6 +150,8 @@ def _by_state(charger: Charger, heard: Heard, known: Known) -> int | None:
 def takes_a_moment(found: Found) -> bool:
     """Whether the charger must be asked for its state first, which can take up to 15 s: worth a word before."""
     plug = found.charger.connector(found.connector) if found.charger is not None else None
+    if found.charger is not None and found.charger.returning:
+        return True
     if found.charger is None or plug is None or not found.charger.connected:
         return False
     return plug.status_age_s is None or plug.status_age_s > FRESH_S

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-from actions.bridge import BridgeRefused, Command, Session
-from actions.playbooks.contact import WAIT_S, Contact, Ports, Wake, outcome_of, tried, watch_command
+from actions.bridge import BridgeRefused, Charger, Command, Session
+from actions.playbooks.contact import WAIT_S, Contact, Ports, Wake, outcome_of, read_meter, tried, watch_command
+from actions.playbooks.cost import cost_so_far, money_words
 from actions.playbooks.next_best import elsewhere
 from actions.playbooks.steps import (
     Choice,
@@ -20,6 +21,7 @@ from actions.playbooks.steps import (
     power_words,
 )
 
+METER_FRESH = timedelta(seconds=60)  # as old as a status may be (safety rule fresh-eyes)
 RECENT = timedelta(hours=24)  # an ended session that a driver may ask about
 
 # StopTransaction.reason (OCPP 1.6 section 7.36) and stoppedReason (2.0.1 part 2, 3.77) as drivers understand them.
@@ -107,7 +109,7 @@ async def _finished(ports: Ports, contact: Contact, command: Command) -> Steps:
         else:
             values = {
                 "energy": energy_words(ended.energy_wh or 0),
-                "duration": duration_words(_length(ended, ports.clock.now())),
+                "duration": duration_words(_length(ended, ports.clock.now()), contact.turn.language),
             }
             yield Say("say_session_over", {**named, **values})
         yield End(Outcome.FIXED)
@@ -115,26 +117,29 @@ async def _finished(ports: Ports, contact: Contact, command: Command) -> Steps:
         yield Say("say_session_not_yours" if command.refused_rule == "own-session-only" else "say_refused", named)
         yield End(Outcome.NOT_FIXED, Offer.PERSON)
     else:
+        # It costs the driver money by the minute, and nothing more can be done from here.
         yield Say("say_finish_failed", named)
-        yield End(Outcome.NOT_FIXED, Offer.PERSON)
+        yield End(Outcome.HANDED_OVER, handoff="the charger does not end the session")
 
 
 async def status(ports: Ports, contact: Contact) -> Steps:
-    """How the own session goes, from the last meter values. Raises BridgeError."""
-    own = await _own(ports, contact)
+    """How the own session goes and what it costs so far, from meter values that are fresh. Raises BridgeError."""
+    own = await _metered(ports, contact, await _own(ports, contact))
     now = ports.clock.now()
     for session in own[:2]:
         charger = await ports.chargers.charger(session.charger)
         plug = charger.connector(session.connector)
         values = {
             "charger": charger.label,
-            "duration": duration_words(_length(session, now)),
+            "duration": duration_words(_length(session, now), contact.turn.language),
             "energy": energy_words(session.energy_wh or 0),
         }
         if session.power_w:
             yield Say("say_session_now", {**values, "power": power_words(session.power_w)})
         else:
             yield Say("say_session_now_no_power", values)
+        if (cost := _cost(contact, charger, session, now)) is not None:
+            yield cost
         if plug is not None and plug.status in ("SuspendedEV", "SuspendedEVSE"):
             which = "car" if plug.status == "SuspendedEV" else "charger"
             yield Say(f"say_suspended_{which}", {"charger": charger.label})
@@ -150,7 +155,7 @@ async def slow(ports: Ports, contact: Contact) -> Steps:
         yield await _last_or_none(ports, contact, ports.clock.now())
         yield End(Outcome.NOT_FIXED)
         return
-    session = own[0]
+    session = (await _metered(ports, contact, own[:1]) or own)[0]
     charger = await ports.chargers.refreshed(session.charger, session.connector)
     plug, named = charger.connector(session.connector), {"charger": charger.label}
     if plug is not None and plug.status == "SuspendedEV":
@@ -198,6 +203,29 @@ async def _own(ports: Ports, contact: Contact) -> list[Session]:
     return here or own
 
 
+async def _metered(ports: Ports, contact: Contact, sessions: list[Session]) -> list[Session]:
+    """The sessions with meter values of the last minute, where their chargers give any."""
+    now = ports.clock.now()
+    old = [one for one in sessions[:2] if one.last_meter_at is None or now - one.last_meter_at > METER_FRESH]
+    for session in old:
+        await read_meter(ports, contact, session.charger, session.connector)
+    if not old:
+        return sessions
+    fresh = {one.id: one for one in await ports.chargers.running_sessions(contact.driver)}
+    return [fresh.get(one.id, one) for one in sessions]
+
+
+def _cost(contact: Contact, charger: Charger, session: Session, now: datetime) -> Say | None:
+    """By the posted tariff; without one the question for the cost, if it was one, is answered with that."""
+    cost = cost_so_far(charger.tariff, session.energy_wh or 0, _length(session, now)) if charger.tariff else None
+    if charger.tariff is None or cost is None:
+        return Say("say_cost_unknown", {"charger": charger.label}) if "asks_cost" in contact.reported else None
+    taxed = charger.tariff.tax_included is not False
+    return Say(
+        "say_cost_so_far" if taxed else "say_cost_so_far_before_tax", {"cost": money_words(cost, charger.tariff)}
+    )
+
+
 async def _none(ports: Ports, contact: Contact) -> Say:
     """No session of the driver's runs; a named charger with somebody else's is said to be that."""
     if contact.charger_id is not None:
@@ -211,7 +239,8 @@ async def _last_or_none(ports: Ports, contact: Contact, now: datetime) -> Say:
     for last in await ports.chargers.ended_sessions(contact.driver):
         if last.ended_at and now - last.ended_at < RECENT:
             label = (await ports.chargers.charger(last.charger)).label
-            values = {"energy": energy_words(last.energy_wh or 0), "duration": duration_words(_length(last, now))}
+            length = duration_words(_length(last, now), contact.turn.language)
+            values = {"energy": energy_words(last.energy_wh or 0), "duration": length}
             return Say("say_session_last", {"charger": label, **values})
     return await _none(ports, contact)
 

@@ -1,17 +1,18 @@
-"""A charger that reports a fault: restarted softly, once, where nobody charges on it; watched until it is well; else elsewhere.
+"""A charger that is restarted softly: once, where nobody charges on it, watched until it is well; else somewhere else.
 
 The gate has the last word (neighbour-safe-reset, one in 15 minutes, three a day); here is only what is not worth asking it.
+What happens after the restart is for charger_offline, which is woken by its end.
 """
 
 from __future__ import annotations
 
 from actions.bridge import Command, Diagnosis
-from actions.playbooks.contact import Contact, Ports, look_at, saw, tried, watch_command
+from actions.playbooks.contact import Contact, Ports, answers_no_more, tried, watch_command
 from actions.playbooks.next_best import next_best
-from actions.playbooks.start_charging import error_words, start
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps
 
 PURPOSE = "reset"
+WAIT_S = 3.0  # a refusal is told at once; a restart takes longer than anybody waits for
 # A restart cures software; these are the cable's, the building's or the car's, and some of them are dangerous.
 _NOT_CURED_BY_RESET = frozenset(
     {"GroundFailure", "HighTemperature", "OverCurrentFailure", "PowerSwitchFailure", "ConnectorLockFailure"}
@@ -19,63 +20,65 @@ _NOT_CURED_BY_RESET = frozenset(
 
 
 async def recover(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
-    plug, charger = seen.plug, seen.charger
-    error = (plug.error_code if plug is not None else None) or charger.error_code
-    named = {"charger": charger.label, "error": error_words(error)}
-    neighbour = any(one.session is not None for one in charger.connectors)
-    again = contact.failures("reset") > 0
-    # Without a danger's name the driver may still know of one; resets are for drivers whom the gate knows (tier 1).
-    if neighbour or again or error in _NOT_CURED_BY_RESET or contact.turn.actor.tier < 1:
-        yield Say("say_reset_neighbour" if neighbour else "say_faulted", named)
-        async for step in next_best(ports.chargers, seen):
+    """The charger reports a fault."""
+    charger = seen.charger
+    named = {"charger": charger.label}
+    if may_restart(contact, seen) and _error(seen) not in _NOT_CURED_BY_RESET:
+        async for step in restart(ports, contact, seen, Say("say_resetting", named, first=True)):
             yield step
         return
-    yield Say("say_resetting", named, first=True)
+    yield Say("say_reset_neighbour" if _neighbour(seen) else "say_faulted", named)
+    async for step in next_best(ports.chargers, seen):
+        yield step
+
+
+def may_restart(contact: Contact, seen: Diagnosis) -> bool:
+    """Whether asking the gate makes sense: nobody charges there, it was not done in this case, and the driver is known."""
+    known = contact.turn.actor.tier >= 1
+    return known and not _neighbour(seen) and not contact.times("reset") and not answers_no_more(seen)
+
+
+async def restart(ports: Ports, contact: Contact, seen: Diagnosis, say: Say) -> Steps:
+    yield say
     command = await ports.chargers.send(
         "reset",
-        charger.id,
+        seen.charger.id,
         {"kind": "soft"},
         actor=contact.turn.actor,
         reason=contact.problem,
         key=contact.key("reset"),
-        wait_s=3,
+        wait_s=WAIT_S,
     )
-    if command.finished:
-        async for step in reset_ended(ports, contact, command):
+    yield tried(command)
+    if command.finished and command.state != "verified":
+        async for step in not_restarted(ports, seen, command):
             yield step
         return
-    yield tried(command)
     waiting = await watch_command(ports, contact, command, PURPOSE)
     if waiting is None:
-        yield Say("say_bridge_away", named)
+        yield Say("say_bridge_away", {"charger": seen.charger.label})
         yield End(offer=Offer.RETRY)
         return
     yield waiting
     yield End()
 
 
-async def reset_ended(ports: Ports, contact: Contact, command: Command) -> Steps:
-    """The charger is back and well: begin what the driver wanted. Else somewhere else."""
-    yield tried(command)
-    seen = await look_at(ports, contact.at(command.charger, contact.connector), max_age_s=5)
-    yield saw(seen)
-    plug, named = seen.plug, {"charger": seen.charger.label}
-    if command.state == "verified":
-        yield Say("say_reset_back", named, first=True)
-        if plug is not None and plug.status == "Preparing" and plug.session is None:
-            async for step in start(ports, contact, seen):
-                yield step
-            return
-        yield Say("say_plug_not_seen" if plug is None or plug.status == "Available" else "say_finishing", named)
-        yield End(offer=Offer.RETRY)
-        return
-    if command.state in ("refused", "rejected"):
-        yield Say("say_reset_not_now", {**named, "error": error_words(plug.error_code if plug else None)})
-    else:
-        yield Say("say_reset_not_back", named)
+async def not_restarted(ports: Ports, seen: Diagnosis, command: Command) -> Steps:
+    """The gate or the charger said no, or it is not well afterwards."""
+    named = {"charger": seen.charger.label}
+    refused = command.state in ("refused", "rejected")
+    yield Say("say_reset_not_now" if refused else "say_reset_not_back", named)
     ended = False
     async for step in next_best(ports.chargers, seen):
         ended = ended or isinstance(step, End)
         yield step
     if not ended:
         yield End(Outcome.NOT_FIXED, Offer.PERSON)
+
+
+def _error(seen: Diagnosis) -> str | None:
+    return (seen.plug.error_code if seen.plug is not None else None) or seen.charger.error_code
+
+
+def _neighbour(seen: Diagnosis) -> bool:
+    return any(one.session is not None for one in seen.charger.connectors)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from actions.bridge import Diagnosis
 from actions.playbooks.charger_offline import offline_words
-from actions.playbooks.contact import Contact, Ports, look_at, saw
+from actions.playbooks.contact import Contact, Ports, answers_no_more, look_at, saw
 from actions.playbooks.next_best import elsewhere
-from actions.playbooks.start_charging import error_words
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps
 
 
@@ -14,20 +13,21 @@ async def charger_status(ports: Ports, contact: Contact) -> Steps:
     """A question, not a complaint: answered by the live state, and nothing is done. Raises BridgeError."""
     seen = await look_at(ports, contact)
     yield saw(seen)
-    yield _state(ports, seen)
+    yield _state(ports, contact, seen)
     yield End(offer=Offer.RETRY, problem="session_not_starting")
 
 
-def _state(ports: Ports, seen: Diagnosis) -> Say:
+def _state(ports: Ports, contact: Contact, seen: Diagnosis) -> Say:
     charger, plug, named = seen.charger, seen.plug, {"charger": seen.charger.label}
     if not charger.connected:
-        return offline_words(seen, ports.clock.now())
+        return offline_words(seen, ports.clock.now(), contact.turn.language)
+    if answers_no_more(seen):
+        return Say("say_silent", named)
     if charger.boot not in (None, "Accepted"):
         return Say("say_boot_pending", named)
     statuses = {one.status for one in charger.connectors}
     if "Faulted" in {charger.status, plug.status if plug else None} or statuses == {"Faulted"}:
-        error = (plug.error_code if plug else None) or charger.error_code
-        return Say("say_faulted", {**named, "error": error_words(error)})
+        return Say("say_faulted", named)
     if seen.hold == "hazard":
         return Say("say_hazard_hold", named)
     if charger.status == "Unavailable" or statuses == {"Unavailable"}:

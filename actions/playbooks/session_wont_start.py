@@ -6,7 +6,17 @@ from collections.abc import AsyncIterator
 
 from actions.bridge import Connector, Diagnosis, Session
 from actions.playbooks import charger_offline, recover, rfid_failed
-from actions.playbooks.contact import WAIT_S, Contact, Ports, Wake, look_at, saw, watch_plug
+from actions.playbooks.contact import (
+    WAIT_S,
+    Contact,
+    Ports,
+    Wake,
+    advice,
+    answers_no_more,
+    look_at,
+    saw,
+    watch_plug,
+)
 from actions.playbooks.next_best import next_best
 from actions.playbooks.start_charging import ended, follow, running, start
 from actions.playbooks.steps import End, Offer, Outcome, Say, Step, Steps, each
@@ -14,6 +24,7 @@ from actions.playbooks.steps import End, Offer, Outcome, Say, Step, Steps, each
 PLUG_S = 300.0  # how long a plug that is to be seated is watched for
 
 # What a plug in this state means where nothing can be done about it but to go elsewhere.
+_UNPLUG = "say_finishing"
 _NOT_HERE = {"Reserved": "say_reserved", "Charging": "say_busy_other"}
 # Answers to the driver's own card that a start would only repeat; rfid_failed says what to do about each.
 _CARD_CAUSES = frozenset(
@@ -32,7 +43,8 @@ async def run(ports: Ports, contact: Contact) -> Steps:
 async def decide(ports: Ports, contact: Contact, seen: Diagnosis) -> AsyncIterator[Step]:
     """What the charger's state means for a start, and the start itself."""
     charger, plug, named = seen.charger, seen.plug, {"charger": seen.charger.label}
-    if not charger.connected or charger.boot not in (None, "Accepted"):
+    silent = seen.causes[:1] == ("charger_silent",) or answers_no_more(seen)
+    if not charger.connected or charger.boot not in (None, "Accepted") or silent:
         steps = charger_offline.decide(ports, contact, seen)
     elif plug is None:
         steps = each(Say("say_connector_unclear", named), End(Outcome.NOT_FIXED, Offer.PERSON))
@@ -48,6 +60,8 @@ async def decide(ports: Ports, contact: Contact, seen: Diagnosis) -> AsyncIterat
         steps = _start(ports, contact, seen)
     elif plug.status == "Available":
         steps = _watch_for_plug(ports, contact, seen, "say_plug_not_seen")
+    elif plug.status == "Finishing" and (contact.advised(_UNPLUG) or "replugged" in contact.reported):
+        steps = _go_elsewhere(ports, seen, Say("say_still_finishing", named))
     elif plug.status == "Finishing":
         steps = _watch_for_plug(ports, contact, seen, "say_finishing")
     elif plug.status in _NOT_HERE:
@@ -71,8 +85,8 @@ async def woken(ports: Ports, contact: Contact, wake: Wake) -> Steps:
         return
     seen = await look_at(ports, contact)
     plug, named = seen.plug, {"charger": seen.charger.label}
-    if plug is None or not seen.charger.connected:
-        return
+    if plug is None or not seen.charger.connected or seen.own_sessions_elsewhere:
+        return  # who charges elsewhere by now has no car here: the plug is another driver's
     if plug.session is None and plug.status == "Preparing":
         yield saw(seen)
         yield Say("say_plug_seen", named, first=True)
@@ -94,6 +108,7 @@ async def _watch_for_plug(ports: Ports, contact: Contact, seen: Diagnosis, name:
     """Waits for the plug in place of asking "done?", where the bridge can promise that."""
     named = {"charger": seen.charger.label}
     waiting = await watch_plug(ports, contact, seen, "status:Preparing", PLUG_S, "plug_seen")
+    yield advice(name)
     if waiting is None:
         yield Say(name, named)
         yield End(offer=Offer.RETRY)

@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from actions.bridge import BridgeRefused, Charger, Command, Connector, Diagnosis, Session, Token
+from actions.playbooks import recover
 from actions.playbooks.contact import (
     MOST_FAILURES,
     WAIT_S,
     Contact,
     Ports,
+    answers_no_more,
     look_at,
     tried,
     watch_command,
+    watch_plug,
 )
 from actions.playbooks.next_best import next_best
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, energy_words
 
 PURPOSE = "start"
+RETURN_S = 1800.0  # how long a charger whose line is gone is watched for
+LOOK_S = 5.0  # what is older than this when a start has come to nothing is asked for again
 _REFUSALS = {
     "no-start-on-trouble": "say_refused_no_start_on_trouble",
     "own-session-only": "say_no_token",
@@ -110,7 +115,7 @@ async def ended(ports: Ports, contact: Contact, command: Command) -> Steps:
             yield step
         return
     contact = contact.at(command.charger, command.connector)
-    seen = await look_at(ports, contact, max_age_s=5)
+    seen = await look_at(ports, contact, max_age_s=LOOK_S)
     plug, how = seen.plug, command.outcome or command.state
     named = {"charger": seen.charger.label}
     session = seen.session
@@ -130,20 +135,44 @@ async def ended(ports: Ports, contact: Contact, command: Command) -> Steps:
         async for step in start(ports, contact, seen, key):
             yield step
         return
-    failures = contact.failures("start") + (not any(one.command == command.id for one in contact.tried))
+    if not seen.charger.connected:
+        async for step in _line_lost(ports, contact, seen):
+            yield step
+        return
+    failures = contact.failures_with("start", command.id)
     name, again = _ENDS.get(how, ("say_outcome_unknown", True))
-    if again and failures < MOST_FAILURES and "replugged" not in contact.reported:
+    reachable = not answers_no_more(seen, LOOK_S)
+    if again and failures < MOST_FAILURES and "replugged" not in contact.reported and reachable:
         yield Say(name, named)
         yield End(offer=Offer.RETRY)
         return
-    yield Say("say_rejected_again" if how == "rejected" and failures >= MOST_FAILURES else _TOLD.get(how, name), named)
+    restart = how != "not_supported" and reachable and recover.may_restart(contact, seen)
+    refused_again = how == "rejected" and failures >= MOST_FAILURES and not restart
+    yield Say("say_rejected_again" if refused_again else _TOLD.get(how, name), named)
+    if restart:
+        steps = recover.restart(ports, contact, seen, Say("say_restarting", named, first=True))
+    else:
+        steps = next_best(ports.chargers, seen)
+    async for step in steps:
+        yield replace(step, offer=step.offer or Offer.PERSON) if isinstance(step, End) and not restart else step
+
+
+async def _line_lost(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
+    """The charger went away while it was to begin: no session is known of, and its return is told."""
+    named = {"charger": seen.charger.label}
+    waiting = await watch_plug(ports, contact, seen, "connected", RETURN_S, "returned")
+    if waiting is None:
+        yield Say("say_disconnected", named)
+    else:
+        yield waiting
+        yield Say("say_disconnected_watched", named)
     async for step in next_best(ports.chargers, seen):
-        yield replace(step, offer=step.offer or Offer.PERSON) if isinstance(step, End) else step
+        yield step
 
 
 # The same ends without asking for what the driver has done already.
 _TOLD = {
-    "rejected": "say_rejected_again",
+    "rejected": "say_rejected_now",
     "accepted_no_effect": "say_accepted_nothing",
     "call_error": "say_charger_error_now",
     "invalid_answer": "say_charger_error_now",
@@ -199,8 +228,3 @@ def charging(named: dict[str, str], energy_wh: float | None) -> Say:
     if energy_wh:
         return Say("say_charging", {**named, "energy": energy_words(energy_wh)})
     return Say("say_charging_no_energy", named)
-
-
-def error_words(code: str | None) -> str:
-    """ " (GroundFailure)", or nothing where the charger names no error."""
-    return f" ({code})" if code and code != "NoError" else ""

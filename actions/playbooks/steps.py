@@ -97,15 +97,16 @@ async def each(*steps: Step) -> Steps:
         yield step
 
 
-def duration_words(seconds: float) -> str:
-    """A duration as drivers say it: "less than a minute", "12 min", "3 h", "2 days"."""
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return "less than a minute"
+_DAYS = {"en": "days", "es": "días", "fr": "jours"}
+
+
+def duration_words(seconds: float, language: str = "en") -> str:
+    """A duration as drivers say it, never less than a minute: "1 min", "12 min", "3 h", "2 days"."""
+    minutes = max(1, int(seconds // 60))
     if minutes < 120:
         return f"{minutes} min"
     hours = minutes // 60
-    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
+    return f"{hours} h" if hours < 48 else f"{hours // 24} {_DAYS.get(language, _DAYS['en'])}"
 
 
 def energy_words(energy_wh: float) -> str:

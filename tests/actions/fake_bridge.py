@@ -105,6 +105,9 @@ class FakeBridge:
         self.free: list[str] = []
         self.near: list[str] = []  # what a search around a place finds
         self.watching = True
+        self.meter: Row = {}  # what the running session is told to have once the charger is asked for its meter
+        self.back: Row | None = None  # what a charger that is expected back is once it was waited for
+        self.triggers: list[tuple[str, str, int | None]] = []
 
     def finish(self, command_id: str, **end: Any) -> None:
         self.commands[command_id] |= {"finished": True, **end}
@@ -156,6 +159,8 @@ class FakeBridge:
             return 404, {"type": "urn:chargeline:unknown-charger", "detail": parts[0]}
         if parts[1:] == ["commands"]:
             return self._command(row, body)
+        if parts[1:] == ["refresh"] and self.back is not None:
+            row = self.chargers[parts[0]] = self.back
         if parts[1:] == ["diagnosis"]:
             return 200, self._diagnosis(row, query)
         return 200, row
@@ -199,6 +204,8 @@ class FakeBridge:
 
     def _command(self, row: Row, body: Row) -> tuple[int, Row]:
         key = body["idempotency_key"]
+        if body["action"] == "trigger":
+            return self._trigger(row, body)
         for command in self.commands.values():
             if command["idempotency_key"] == key:
                 if self.bodies[key] != body:
@@ -219,15 +226,26 @@ class FakeBridge:
             "idempotency_key": key,
             "reason": body["reason"],
             "actor": body["actor"],
-            **{name: value for name, value in end.items() if name != "then"},
+            **{name: value for name, value in end.items() if not name.startswith("then")},
         }
         self.commands[command["id"]] = command
         self.bodies[key] = deepcopy(body)
+        row["connection"] = end.get("then_connection", row["connection"])
         for name, value in end.get("then", {}).items():  # what the charger is like afterwards
             row["connectors"][0][name] = value
         if command["action"] == "stop" and command["state"] == "verified":
             self._end_session(body["session"])
         return (200 if command["finished"] else 202), command
+
+    def _trigger(self, row: Row, body: Row) -> tuple[int, Row]:
+        """The charger is asked for a message: what it then tells of its meter is in the session."""
+        self.triggers.append((row["id"], body["message"], body.get("connector")))
+        for one in row["connectors"]:
+            if one["session"] and one["connector"] == body.get("connector"):
+                one["session"] |= self.meter
+        state = "verified" if self.meter else "rejected"
+        shown = {"id": f"cmd_t{len(self.triggers)}", "action": "trigger", "charger": row["id"], "state": state}
+        return 200, {**shown, "finished": True, "idempotency_key": body["idempotency_key"], "actor": body["actor"]}
 
     def _end_session(self, session_id: str) -> None:
         for row in self.chargers.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from actions.bridge import Actor, Chargers
@@ -62,9 +62,11 @@ def contact(
     turn: Turn = ADA,
     reported: Sequence[str] = (),
     tried: Sequence[tuple[Tried, datetime]] = (),
+    turn_id: str | None = None,
 ) -> Contact:
+    """`turn_id`: another message than the first one's."""
     return Contact(
-        turn,
+        replace(turn, message_id=turn_id) if turn_id else turn,
         problem,
         charger_id,
         connector,

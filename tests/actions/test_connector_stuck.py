@@ -112,7 +112,8 @@ async def test_what_the_gate_refuses_is_a_persons(bridge: FakeBridge, chargers: 
     socketed(bridge)
     bridge.ends = [{"state": "refused", "refused": {"rule": "own-session-only", "why": "…"}}]
     played = await play(chargers, STUCK)
-    assert (played.said[-1], played.offer) == ("say_unlock_refused", Offer.PERSON)
+    assert (played.said[-1], played.outcome) == ("say_unlock_refused", Outcome.HANDED_OVER)
+    assert played.end.handoff
 
 
 @pytest.mark.parametrize(

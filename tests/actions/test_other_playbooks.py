@@ -50,7 +50,7 @@ async def test_an_end_that_did_not_come_is_not_claimed(bridge: FakeBridge, charg
     running(bridge)
     bridge.ends = [{"state": "not_verified", "outcome": "accepted_no_effect"}]
     played = await play(chargers, contact("stop_charging"))
-    assert (played.said[-1], played.offer) == ("say_finish_failed", Offer.PERSON)
+    assert (played.said[-1], played.outcome) == ("say_finish_failed", Outcome.HANDED_OVER)
 
 
 async def test_a_slow_end_is_watched_and_told(bridge: FakeBridge, chargers: BridgeClient) -> None:

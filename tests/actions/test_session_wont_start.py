@@ -1,5 +1,6 @@
 """Session won't start, every branch: what is seen, what is done, and that nothing is claimed without its effect."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from actions.charging import BridgeClient
 from actions.playbooks.start_charging import next_key
 from actions.playbooks.steps import Offer, Outcome, Tried, duration_words, energy_words
 from tests.actions.fake_bridge import FakeBridge, authorization, charger, connector, session
-from tests.actions.playing import GUEST, NOW, contact, play, wake
+from tests.actions.playing import ADA, GUEST, NOW, contact, play, wake
 
 NOT_STARTING = contact("session_not_starting")
+ADA_LATER = replace(ADA, message_id="in_2")
 CLAIMS = {"say_charging", "say_charging_no_energy", "say_already_charging", "say_already_charging_no_energy"}
 
 
@@ -134,12 +136,82 @@ async def test_each_end_without_a_session_is_told_and_never_as_charging(
     assert len(bridge.commands) == 1, "nothing is started a second time on these"
 
 
-async def test_the_second_failure_leads_elsewhere_or_to_a_person(bridge: FakeBridge, chargers: BridgeClient) -> None:
-    bridge.ends = [{"state": "rejected", "outcome": "rejected"}]
-    again = contact("session_not_starting", tried=[(Tried("start", "cmd_0", "rejected"), NOW)])
+REJECTED = {"state": "rejected", "outcome": "rejected"}
+FAILED_BEFORE = (Tried("start", "cmd_0", "rejected"), NOW)
+
+
+async def test_the_second_failure_is_worth_one_restart(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.ends = [REJECTED, {"state": "sent", "finished": False}]
+    played = await play(chargers, contact("session_not_starting", tried=[FAILED_BEFORE]))
+    assert played.said == ["say_starting", "say_rejected_now", "say_restarting"]
+    assert (played.tried[-1], played.waiting) == (("reset", None), ["reset"])
+
+
+async def test_a_restart_that_did_not_help_leads_elsewhere_or_to_a_person(
+    bridge: FakeBridge, chargers: BridgeClient
+) -> None:
+    bridge.ends = [REJECTED]
+    again = contact("session_not_starting", tried=[FAILED_BEFORE, (Tried("reset", "cmd_r", "verified"), NOW)])
     played = await play(chargers, again)
     assert played.said == ["say_starting", "say_rejected_again", "say_next_none"]
     assert (played.outcome, played.offer) == (Outcome.NOT_FIXED, Offer.PERSON)
+
+
+async def test_nothing_is_restarted_beside_a_charging_neighbour(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bob = connector(2, "Charging", session=session("drv-bob", 500, connector=2))
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Preparing"), bob)
+    bridge.ends = [REJECTED]
+    played = await play(chargers, contact("session_not_starting", tried=[FAILED_BEFORE]))
+    assert played.said == ["say_starting", "say_rejected_again", "say_next_none"]
+    assert [body["action"] for body in bridge.bodies.values()] == ["start"]
+
+
+async def test_a_start_that_ends_late_counts_as_the_second_failure(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    """Noted while it was open, ended by its watch: two failures are two, and nobody replugs twice."""
+    bridge.ends = [{"state": "answered", "finished": False}]
+    first = await play(chargers, contact("session_not_starting", turn=GUEST))
+    assert first.said[-1] == "say_still_waiting"
+    bridge.finish("cmd_1", state="not_verified", outcome="accepted_no_effect")
+    tried = [(Tried("start", "cmd_0", "accepted_no_effect"), NOW), (Tried("start", "cmd_1", None), NOW)]
+    told = await wake(chargers, contact("session_not_starting", turn=GUEST, tried=tried), "start", command="cmd_1")
+    assert told.said == ["say_accepted_nothing", "say_next_none"]
+
+
+async def test_a_line_lost_at_the_start_is_told_and_its_return_watched(
+    bridge: FakeBridge, chargers: BridgeClient
+) -> None:
+    gone = {"then_connection": {"state": "disconnected", "since": None}}
+    bridge.ends = [{"state": "disconnected", "outcome": "disconnected", **gone}]
+    played = await play(chargers, NOT_STARTING)
+    assert played.said == ["say_starting", "say_disconnected_watched", "say_next_none"]
+    assert played.waiting == ["returned"]
+
+
+async def test_a_plug_that_comes_when_the_driver_charges_elsewhere_is_not_theirs(
+    bridge: FakeBridge, chargers: BridgeClient
+) -> None:
+    busy = connector(1, "Charging", session=session("drv-ada", 500, charger="CL-1043"))
+    bridge.chargers["CL-1043"] = charger("1043", busy)
+    assert (await wake(chargers, NOT_STARTING, "plug_seen")).steps == []
+    assert bridge.commands == {}
+
+
+async def test_unplugging_is_asked_for_once(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Finishing"))
+    first = await play(chargers, NOT_STARTING)
+    assert first.said == ["say_finishing_watched"]
+    advised = [(step, NOW) for step in first.steps if isinstance(step, Tried)]
+    again = await play(chargers, contact("session_not_starting", tried=advised))
+    assert again.said == ["say_still_finishing", "say_next_none"]
+
+
+async def test_the_meter_is_asked_before_a_session_is_called_dry(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    dry = {**session("drv-ada", None), "power_w": None}
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Charging", session=dry))
+    bridge.meter = {"energy_wh": 640, "power_w": 6900}
+    played = await play(chargers, NOT_STARTING)
+    assert (played.said, played.values["energy"]) == (["say_already_charging"], "640 Wh")
+    assert bridge.triggers == [("CL-1042", "MeterValues", 1)]
 
 
 async def test_who_has_replugged_is_not_asked_to(bridge: FakeBridge, chargers: BridgeClient) -> None:
@@ -147,8 +219,13 @@ async def test_who_has_replugged_is_not_asked_to(bridge: FakeBridge, chargers: B
     bridge.chargers["CL-1043"] = charger("1043", connector(1, "Available"))
     bridge.free = ["CL-1043"]
     played = await play(chargers, contact("session_not_starting", reported=["replugged"]))
-    assert played.said == ["say_starting", "say_rejected_again", "say_next_site"]
-    assert played.outcome is Outcome.REDIRECTED
+    assert played.said == ["say_starting", "say_rejected_now", "say_restarting"], "once, before anybody is sent away"
+    again = [(Tried("reset", "cmd_r", "not_verified"), NOW)]
+    bridge.ends = [REJECTED]
+    about = contact("session_not_starting", turn=ADA_LATER, reported=["replugged"], tried=again)
+    elsewhere = await play(chargers, about)
+    assert elsewhere.said == ["say_starting", "say_rejected_now", "say_next_site"]
+    assert elsewhere.outcome is Outcome.REDIRECTED
 
 
 @pytest.mark.parametrize(
@@ -273,7 +350,7 @@ def test_keys_of_further_attempts() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(-5, "less than a minute"), (59, "less than a minute"), (60, "1 min"), (7200, "2 h"), (200000, "2 days")],
+    [(-5, "1 min"), (59, "1 min"), (60, "1 min"), (7200, "2 h"), (200000, "2 days")],
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert duration_words(seconds) == words
