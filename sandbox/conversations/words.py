@@ -1,6 +1,7 @@
-"""Reads the bot's sentences by a table of patterns (`words/<language>.yml`): claims, what it tells, asks and promises.
+"""Reads the bot's sentences by tables of patterns (`words/<language>.yml`): claims, what it tells, asks and promises.
 
-It decides nothing: what a claim is worth, `claims.py` says by telemetry.
+All languages are looked for in every text, whoever it was said to: a bot may answer in the wrong one. Sentences of the product itself are read as
+their English twins (`twins`). It decides nothing: what a claim is worth, `claims.py` says by telemetry.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import yaml
 
+from sandbox.conversations.twins import in_english
+from sandbox.conversations.twins import plain as plain
+
 TABLES = Path(__file__).parent / "words"
 GROUPS = ("claims", "tells", "asks", "promises", "did")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|;\s+")
-_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
 _LABEL = re.compile(r"(?<![\w.+-])(?:[a-z]{2}-)?(\d{3,6})(?![\w-]|[.,]\d)", re.I)
 
 
@@ -38,16 +41,17 @@ class Found:
 
 
 class Words:
-    """The tables of a language with English below them: bots fall back to English too."""
+    """The tables of all languages, a driver's own first."""
 
-    def __init__(self, tables: Iterable[Mapping[str, Mapping[str, Entry]]]) -> None:
-        self._tables = list(tables)
+    def __init__(self, languages: Iterable[str], *, twins: bool = True) -> None:
+        self._tables = [(_table(language), _reassurance(language)) for language in languages]
+        self._twins = twins
 
     @staticmethod
     @cache
     def of(language: str) -> Words:
-        names = dict.fromkeys((language, "en"))
-        return Words(_table(name) for name in names if (TABLES / f"{name}.yml").is_file())
+        there = sorted(path.stem for path in TABLES.glob("*.yml"))
+        return Words(sorted(there, key=lambda name: (name != language, name != "en", name)))
 
     @staticmethod
     def all_names(group: str) -> tuple[str, ...]:
@@ -56,19 +60,16 @@ class Words:
     def find(self, group: str, text: str) -> list[Found]:
         """All names of the group that the text says, each once, in the order of the sentences."""
         found: dict[str, Found] = {}
-        for sentence in sentences(text):
-            for table in self._tables:
+        for sentence in sentences(in_english(text) if self._twins else text):
+            for table, reassurance in self._tables:
+                said = reassurance.sub("", sentence)
                 for name, entry in table.get(group, {}).items():
-                    if name not in found and entry.in_sentence(sentence):
+                    if name not in found and entry.in_sentence(said):
                         found[name] = Found(name, sentence)
         return list(found.values())
 
     def says(self, group: str, name: str, text: str) -> bool:
         return any(each.name == name for each in self.find(group, text))
-
-
-def plain(text: str) -> str:
-    return text.translate(_QUOTES).strip().lower()
 
 
 def sentences(text: str) -> list[str]:
@@ -91,6 +92,13 @@ def names_unknown_charger(text: str, known: Iterable[str]) -> bool:
 def _table(language: str) -> Mapping[str, Mapping[str, Entry]]:
     raw = yaml.safe_load((TABLES / f"{language}.yml").read_text("utf-8"))
     return {group: {name: _entry(row) for name, row in raw.get(group, {}).items()} for group in GROUPS}
+
+
+@cache
+def _reassurance(language: str) -> re.Pattern[str]:
+    """What may stand before a sentence and turns nothing round, though it has a "no" in it."""
+    raw = yaml.safe_load((TABLES / f"{language}.yml").read_text("utf-8"))
+    return re.compile(raw["reassures"])
 
 
 def _entry(row: Mapping[str, object]) -> Entry:
