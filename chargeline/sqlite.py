@@ -8,11 +8,12 @@ at the same moment share one commit, each in its own savepoint: the disk is aske
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,7 +21,8 @@ T = TypeVar("T")
 
 
 _BATCH = 128  # writes that share a commit at most
-_Write = tuple[Callable[[sqlite3.Connection], Any], Future[Any]]
+_Write = tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]
+_End = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 
 class SchemaTooNew(RuntimeError):
@@ -49,6 +51,7 @@ class Sqlite:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-read")
         self._write_connection: sqlite3.Connection | None = None
         self._read_connection: sqlite3.Connection | None = None
+        self._look_connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
         """Opens the file, making it and its folder where needed, and migrates it. Raises SchemaTooNew."""
@@ -56,6 +59,7 @@ class Sqlite:
         self._write_connection = await asyncio.to_thread(self._connect)
         await asyncio.to_thread(self._migrate)
         self._read_connection = await asyncio.get_running_loop().run_in_executor(self._reader, self._connect)
+        self._look_connection = await asyncio.to_thread(self._connect)
         self._writer = threading.Thread(target=self._write_what_waits, name="sqlite-write", daemon=True)
         self._writer.start()
 
@@ -67,24 +71,31 @@ class Sqlite:
             self._writer = None
         if self._read_connection is not None:
             await asyncio.get_running_loop().run_in_executor(self._reader, self._read_connection.close)
-        if self._write_connection is not None:
-            self._write_connection.close()
+        for connection in (self._write_connection, self._look_connection):
+            if connection is not None:
+                connection.close()
         self._reader.shutdown(wait=False)
-        self._read_connection = self._write_connection = None
+        self._read_connection = self._write_connection = self._look_connection = None
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Runs `work`, all of it or nothing; returns when it is committed, raises what it raised when it was undone."""
         if self._writer is None:
             raise RuntimeError("the store is not open")
-        done: Future[T] = Future()
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.put((work, done))
-        return await asyncio.wrap_future(done)
+        return await done
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Runs `work` on a connection of its own; it sees all that was committed before the call."""
         if self._inline_reads:
             return self._reading(work)
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._reading, work)
+
+    def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """As `read`, at once and in the caller's thread: for single rows by an index, also where other reads are longer."""
+        if self._look_connection is None:
+            raise RuntimeError("the store is not open")
+        return work(self._look_connection)
 
     def _connect(self) -> sqlite3.Connection:
         # Transactions are opened by hand (BEGIN IMMEDIATE): a deferred one can fail at its first write.
@@ -130,11 +141,11 @@ class Sqlite:
     def _commit_together(self, batch: list[_Write]) -> None:
         connection = self._write_connection
         assert connection is not None
-        ends: list[tuple[Future[Any], Any, BaseException | None]] = []
+        ends: list[_End] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
             for work, done in batch:
-                if not done.set_running_or_notify_cancel():
+                if done.cancelled():
                     continue  # its caller has gone
                 connection.execute("SAVEPOINT one")
                 try:
@@ -149,17 +160,28 @@ class Sqlite:
         except sqlite3.Error as error:  # the disk is full, the file is gone: nobody's write took place
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            for _, done in batch:
-                if not done.done() and not done.cancelled():
-                    done.set_exception(error)
-            return
-        for done, result, failure in ends:
-            if failure is not None:
-                done.set_exception(failure)
-            else:
-                done.set_result(result)
+            ends = [(done, None, error) for _, done in batch]
+        _tell(ends)
 
     def _reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._read_connection is None:
             raise RuntimeError("the store is not open")
         return work(self._read_connection)
+
+
+def _tell(ends: list[_End]) -> None:
+    """Each caller how its write went; those of one loop together, since waking a loop is what costs."""
+    loops = {done.get_loop() for done, _, _ in ends}
+    for loop in loops:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+            loop.call_soon_threadsafe(_settle, [end for end in ends if end[0].get_loop() is loop])
+
+
+def _settle(ends: list[_End]) -> None:
+    for done, result, failure in ends:
+        if done.done():
+            continue
+        if failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(result)

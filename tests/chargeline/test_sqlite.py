@@ -114,3 +114,23 @@ asyncio.run(main())
         seen = max(seen, int(rest[-2] if len(rest) > 1 else rest[-1]))
     with sqlite3.connect(path) as connection:
         assert count(connection) >= seen + 1
+
+
+async def test_a_row_is_looked_up_at_once_and_what_is_committed_is_seen(tmp_path: Path) -> None:
+    db = await opened(tmp_path / "a.sqlite3")
+    await db.write(insert("one"))
+    assert db.look(count) == 1
+    await db.close()
+    with pytest.raises(RuntimeError, match="not open"):
+        db.look(count)
+
+
+async def test_a_caller_that_has_gone_costs_the_others_nothing(tmp_path: Path) -> None:
+    db = await opened(tmp_path / "a.sqlite3")
+    tasks = [asyncio.create_task(db.write(insert(f"note {number}"))) for number in range(50)]
+    await asyncio.sleep(0)
+    tasks[7].cancel()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(end, asyncio.CancelledError) for end in ends].count(True) == 1
+    assert [end for end in ends if isinstance(end, int)] == [1] * 49
+    await db.close()
