@@ -17,8 +17,8 @@ from bot.identity.embeds import Embed
 LEEWAY_S = 30.0  # clocks of two companies
 MOST_S = 3600.0  # a token that lives longer is refused: it could not be taken back
 MOST_CHARACTERS = 4096
-# What a driver's id may be. A colon would let it be a guest's (`guest:<conversation>`), whose sessions are somebody's.
-_SUBJECT = re.compile(r"[A-Za-z0-9_.@+|\-]{1,128}")
+# What a driver's id may be. Not a guest's (`guest:<conversation>`), whose sessions are somebody else's.
+_SUBJECT = re.compile(r"(?!guest:)[a-z0-9_.:@+|\-]{1,128}", re.IGNORECASE)
 
 
 class TokenRefused(Exception):
@@ -72,7 +72,7 @@ def verify(token: str, embed: Embed, now: float) -> Claims:
         raise TokenRefused("token-expired", "The token has expired: get a new one from the backend.")
     subject = claims["sub"]
     if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
-        raise TokenRefused("bad-token", "The token's sub: 1 to 128 letters, digits, _ . @ + | or - are expected.")
+        raise TokenRefused("bad-token", "The token's sub: 1 to 128 letters, digits, _ . : @ + | or - are expected.")
     return Claims(subject, expires + LEEWAY_S)
 
 
