@@ -30,6 +30,7 @@ class Actor:
         self._book = book
         self._recorder = recorder
         self._words = Words.of(driver.language)
+        self._phrases = brain.Phrases.of(driver.language)
         self._rng = Random(f"{scenario.seed}:{scenario.id}:{driver.name}")
         self._heard: list[Heard] = []
         self._place = driver.stands_at
@@ -66,7 +67,7 @@ class Actor:
     async def _pursue(self) -> None:
         goal, mind = self.driver.goal, brain.Mind()
         assert goal is not None
-        moves = brain.opening(goal, mind)
+        moves = brain.opening(goal, mind, self._phrases)
         while True:
             begin = len(self._heard)
             for move in moves:
@@ -80,7 +81,7 @@ class Actor:
                 await self._move(move, mind)
             await self._answered()
             heard = [brain.Line(each.text, each.choices) for each in self._heard[begin:] if not each.own]
-            moves = brain.react(goal, mind, heard, self._words, tuple(self._scenario.chargers))
+            moves = brain.react(goal, mind, heard, self._words, tuple(self._scenario.chargers), self._phrases)
 
     async def _move(self, move: brain.Move, mind: brain.Mind) -> None:
         persona = self.driver.goal.persona if self.driver.goal else None
@@ -93,7 +94,7 @@ class Actor:
             await self._choose(move.title, move.answers)
         elif isinstance(move, brain.TellHowItWent):
             mind.spoken += 1
-            await self._say("yes its out now thanks" if self._worked else "no still stuck", None)
+            await self._say(self._phrases.out if self._worked else self._phrases.stuck, None)
         elif isinstance(move, brain.Rest):
             await self._rest(move.seconds)
         elif isinstance(move, brain.Drive):
@@ -103,6 +104,8 @@ class Actor:
             await self._hands("plug", self._place)
         elif isinstance(move, brain.Hands):
             self._worked = await self._hands(move.what, self._place)
+            if self._worked:
+                mind.out = move.what == "unplug"
 
     async def _step(self, step: Step) -> bool:
         """False where what the script waits for did not come."""

@@ -8,10 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from random import Random
+
+import yaml
 
 from sandbox.conversations.scenario import Goal, Place
 from sandbox.conversations.words import Words, labels_in, plain
+
+PHRASES = Path(__file__).parent / "phrases.yml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +88,49 @@ class Mind:
     wavered: bool = False
     late: bool = False
     asked_person: bool = False
+    gone_on: bool = False  # has given the word that the bot asked for, to go on
+    out: bool = False  # the plug has been pulled out
     refused_steps: set[str] = field(default_factory=set)
 
 
-def opening(goal: Goal, mind: Mind) -> list[Move]:
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """What a driver says by itself, in its language (`phrases.yml`)."""
+
+    hurry: str
+    wavers: str
+    no_number: str
+    did_that: str
+    done: str
+    go: str
+    person: str
+    out: str
+    stuck: str
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+
+    @staticmethod
+    @cache
+    def of(language: str) -> Phrases:
+        rows = yaml.safe_load(PHRASES.read_text("utf-8"))
+        row = rows.get(language, rows["en"])
+        return Phrases(**(row | {"yes": tuple(row["yes"]), "no": tuple(row["no"])}))
+
+
+def opening(goal: Goal, mind: Mind, phrases: Phrases) -> list[Move]:
     first = goal.opens[min(mind.opened, len(goal.opens) - 1)]
     mind.opened += 1
-    return [Say(first), Say("hello??")] if goal.persona.impatient and mind.opened == 1 else [Say(first)]
+    return [Say(first), Say(phrases.hurry)] if goal.persona.impatient and mind.opened == 1 else [Say(first)]
 
 
-def react(goal: Goal, mind: Mind, heard: Sequence[Line], words: Words, labels: Sequence[str]) -> list[Move]:
+def react(
+    goal: Goal, mind: Mind, heard: Sequence[Line], words: Words, labels: Sequence[str], phrases: Phrases
+) -> list[Move]:
     """What the driver does after these messages; at least one move."""
     persona = goal.persona
     if not heard or mind.spoken >= persona.patience or (persona.silent_after and mind.spoken >= persona.silent_after):
         return [Leave()]
-    moves = _moves(goal, mind, heard, words, labels)
+    moves = _moves(goal, mind, heard, words, labels, phrases)
     if not any(isinstance(move, Say | Choose) for move in moves):
         return moves
     before: list[Move] = [Rest(persona.slow_s)] if persona.slow_s else []
@@ -105,31 +139,36 @@ def react(goal: Goal, mind: Mind, heard: Sequence[Line], words: Words, labels: S
         before = [Rest(persona.late_s)]
     if persona.changes_mind and not mind.wavered:
         mind.wavered = True
-        return [*before, Say("wait hold on, can i talk to someone instead"), Rest(3), *moves]
+        return [*before, Say(phrases.wavers), Rest(3), *moves]
     return [*before, *moves]
 
 
-def _moves(goal: Goal, mind: Mind, heard: Sequence[Line], words: Words, labels: Sequence[str]) -> list[Move]:
+def _moves(
+    goal: Goal, mind: Mind, heard: Sequence[Line], words: Words, labels: Sequence[str], phrases: Phrases
+) -> list[Move]:
     text = "\n".join(line.text for line in heard)
     choices = next((line.choices for line in reversed(heard) if line.choices), ())
     claims = {each.name for each in words.find("claims", text)}
     asks = {each.name for each in words.find("asks", text)}
-    if "unlocked" in claims:
+    if "go" in asks and "available" not in claims and not mind.gone_on:
+        mind.gone_on = True
+        return [Say(phrases.go)]
+    if "unlocked" in claims and not mind.out:
         return [Hands("unplug"), TellHowItWent()]
     if claims:
         return [Leave()]
     if "charger" in asks:
-        return _charger(goal, mind, choices, labels)
+        return _charger(goal, mind, choices, labels, phrases)
     if "connector" in asks:
         return _connector(goal, mind, choices)
     if step := next(
         (name for name in ("replug", "seat_plug", "pull", "unlock_car", "unplug", "swipe") if name in asks), None
     ):
         if mind.steps_done >= goal.steps_it_does and words.says("tells", "person", text):
-            return _person(mind)
-        return _step(goal, mind, step)
+            return _person(mind, phrases)
+        return _step(goal, mind, step, phrases)
     if "yes_or_no" in asks:
-        return [_yes_or_no(goal, choices)]
+        return [_yes_or_no(goal, choices, phrases)]
     if words.says("tells", "other_charger", text) or "new_number" in asks:
         return _other_charger(goal, mind)
     for pick in goal.picks:
@@ -140,19 +179,15 @@ def _moves(goal: Goal, mind: Mind, heard: Sequence[Line], words: Words, labels: 
     if words.says("tells", "handover", text):
         return [Leave()]
     if words.says("tells", "person", text):
-        return _person(mind)
+        return _person(mind, phrases)
     if ("problem" in asks or words.says("tells", "misunderstood", text)) and mind.opened < max(2, len(goal.opens)):
-        return opening(goal, mind)
+        return opening(goal, mind, phrases)
     return [AwaitMore()]
 
 
-def _charger(goal: Goal, mind: Mind, choices: Sequence[str], labels: Sequence[str]) -> list[Move]:
+def _charger(goal: Goal, mind: Mind, choices: Sequence[str], labels: Sequence[str], phrases: Phrases) -> list[Move]:
     if mind.charger_said >= len(goal.charger_answers):
-        return (
-            [Say("there is no number on it", "charger")]
-            if mind.charger_said == len(goal.charger_answers)
-            else [Leave()]
-        )
+        return [Say(phrases.no_number, "charger")] if mind.charger_said == len(goal.charger_answers) else [Leave()]
     answer = goal.charger_answers[mind.charger_said]
     mind.charger_said += 1
     # A wrong number answers nothing, so the bot may ask again.
@@ -172,40 +207,40 @@ def _connector(goal: Goal, mind: Mind, choices: Sequence[str]) -> list[Move]:
     return [Choose(match, "connector")] if match else [Say(answer, "connector")]
 
 
-def _person(mind: Mind) -> list[Move]:
+def _person(mind: Mind, phrases: Phrases) -> list[Move]:
     """Takes the offer of a person, once."""
     if mind.asked_person:
         return [Leave()]
     mind.asked_person = True
-    return [Say("person")]
+    return [Say(phrases.person)]
 
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", plain(text))
 
 
-def _step(goal: Goal, mind: Mind, step: str) -> list[Move]:
+def _step(goal: Goal, mind: Mind, step: str, phrases: Phrases) -> list[Move]:
     if step in goal.done_already and step not in mind.refused_steps:
         mind.refused_steps.add(step)
-        return [Say("i did that already")]
+        return [Say(phrases.did_that)]
     if mind.steps_done >= goal.steps_it_does:
         return [Leave()]
     mind.steps_done += 1
     if step == "replug":
-        return [Hands("unplug"), Rest(10), Hands("plug"), Rest(2), Say("done", "replug")]
+        return [Hands("unplug"), Rest(10), Hands("plug"), Rest(2), Say(phrases.done, "replug")]
     if step == "seat_plug":
-        return [Hands("plug"), Rest(2), Say("done")]
+        return [Hands("plug"), Rest(2), Say(phrases.done)]
     if step == "swipe":
-        return [Hands("swipe"), Rest(2), Say("done")]
+        return [Hands("swipe"), Rest(2), Say(phrases.done)]
     if step == "unlock_car":
         return [Rest(5), Hands("unplug"), TellHowItWent()]
     return [Hands("unplug"), TellHowItWent()]
 
 
-def _yes_or_no(goal: Goal, choices: Sequence[str]) -> Move:
-    wanted = ("yes", "ok", "do it", "please") if goal.yes else ("no", "leave", "not")
+def _yes_or_no(goal: Goal, choices: Sequence[str], phrases: Phrases) -> Move:
+    wanted = phrases.yes if goal.yes else phrases.no
     match = next((title for title in choices if any(plain(title).startswith(word) for word in wanted)), None)
-    return Choose(match) if match else Say("yes" if goal.yes else "no")
+    return Choose(match) if match else Say(wanted[0])
 
 
 def _other_charger(goal: Goal, mind: Mind) -> list[Move]:

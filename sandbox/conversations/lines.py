@@ -23,7 +23,7 @@ from twilio.request_validator import RequestValidator
 log = structlog.get_logger(__name__)
 
 _NUMBERED = re.compile(r"^(\d{1,2})[ .)]\s*(.+)$", re.M)
-_OWN = re.compile(r"automated assistant", re.I)
+_OWN = re.compile(r"automated assistant|asistente automatizado|assistant automatis[eé]", re.I)
 SMS_QUIET_S, SMS_FIRST_S = 1.5, 8.0  # real seconds; SMS has no sign that an answer is complete
 RETRY_S = 0.5
 

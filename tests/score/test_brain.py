@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.conversations import brain
-from sandbox.conversations.brain import AwaitMore, Choose, Drive, Hands, Leave, Line, Mind, Rest, Say, TellHowItWent
+from sandbox.conversations.brain import (
+    AwaitMore,
+    Choose,
+    Drive,
+    Hands,
+    Leave,
+    Line,
+    Mind,
+    Phrases,
+    Rest,
+    Say,
+    TellHowItWent,
+)
 from sandbox.conversations.scenario import Goal, Persona, Place
 from sandbox.conversations.words import Words
 
@@ -17,7 +30,7 @@ ENGLISH = Words.of("en")
 
 
 def react(text: str, *choices: str, goal: Goal = GOAL, mind: Mind | None = None) -> list[brain.Move]:
-    return brain.react(goal, mind or Mind(), [Line(text, choices)], ENGLISH, ("7001", "7002"))
+    return brain.react(goal, mind or Mind(), [Line(text, choices)], ENGLISH, ("7001", "7002"), Phrases.of("en"))
 
 
 def test_it_gives_its_wrong_number_first_and_then_the_right_one() -> None:
@@ -47,6 +60,56 @@ def test_it_tries_the_plug_when_it_is_called_unlocked() -> None:
     assert react("The connector is unlocked now.") == [Hands("unplug"), TellHowItWent()]
 
 
+def test_it_does_not_pull_at_a_plug_that_is_out() -> None:
+    assert react("The plug is out: 7001 sees nothing plugged in any more.", mind=Mind(out=True)) == [Leave()]
+
+
+def test_it_gives_the_word_that_it_is_asked_for_once() -> None:
+    mind = Mind()
+    back = "Charger 7001 is back online and sees a plug. Text me GO and I'll begin your session."
+    assert react(back, mind=mind) == [Say("go")]
+    assert react(back, mind=mind) == [Leave()]
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "step", "done", "person"),
+    [
+        (
+            "es",
+            "¿En qué cargador está? El número viene en una etiqueta cerca de la pantalla o del cable.",
+            "El cargador 7001 aceptó pero no empezó ninguna sesión. Desconecte, conecte hasta que haga clic y escríbame LISTO.",
+            "listo",
+            "persona",
+        ),
+        (
+            "fr",
+            "À quelle borne êtes-vous? Le numéro est sur un autocollant près de l'écran ou du câble.",
+            "La borne 7001 a accepté mais aucune session n'a commencé. Débranchez, rebranchez jusqu'au clic, puis écrivez-moi FAIT.",
+            "fait",
+            "agent",
+        ),
+    ],
+)
+def test_it_understands_and_answers_in_its_language(
+    language: str, question: str, step: str, done: str, person: str
+) -> None:
+    words, phrases, mind = Words.of(language), Phrases.of(language), Mind()
+    goal = Goal(("x",), ("7001",), (), steps_it_does=1)
+
+    def hears(text: str) -> list[brain.Move]:
+        return brain.react(goal, mind, [Line(text)], words, ("7001",), phrases)
+
+    assert hears(question) == [Say("7001", "charger")]
+    assert Say(done, "replug") in hears(step)
+    assert hears(TEXTS[language]) == [Say(person)]
+
+
+TEXTS = {
+    "es": "No pude encontrar su cargador, así que no le mandé nada. Una persona puede ayudar: escriba PERSONA si quiere.",
+    "fr": "Je n'ai pas trouvé votre borne, donc je n'y ai rien envoyé. Une personne peut aider: écrivez AGENT si vous voulez.",
+}
+
+
 def test_it_leaves_when_it_is_told_that_it_charges() -> None:
     assert react("It's charging now.") == [Leave()]
 
@@ -71,7 +134,7 @@ def test_it_waits_for_what_was_promised() -> None:
 def test_it_falls_silent_and_gives_up() -> None:
     silent = Goal(("x",), ("7001",), (), persona=Persona(silent_after=1))
     assert react("Which charger are you at?", goal=silent, mind=Mind(spoken=1)) == [Leave()]
-    assert brain.react(GOAL, Mind(), [], ENGLISH, ()) == [Leave()]
+    assert brain.react(GOAL, Mind(), [], ENGLISH, (), Phrases.of("en")) == [Leave()]
 
 
 def test_one_answer_comes_late() -> None:
