@@ -221,7 +221,7 @@ class Cashier:
         """
         async with self._alone(purchase_id):
             purchase = await self._get(purchase_id)
-            if purchase.state is State.CHARGING or purchase.over or (purchase.starts and not nothing_runs):
+            if purchase.state is State.CHARGING or purchase.over or (purchase.is_starting and not nothing_runs):
                 return purchase
             for page_id in purchase.checkouts:
                 page = await self._close_page(page_id)
@@ -266,8 +266,18 @@ class Cashier:
     # ---- the session and its cost
 
     async def starting(self, purchase_id: str) -> Purchase:
-        """One more start is about to be sent for it; `starts` counts them, and is part of the command's key."""
-        return await self.store.change(purchase_id, lambda one: replace(one, starts=one.starts + 1))
+        """A start is about to be sent for it. The same one until it is known to have failed: `starts` is part of its key."""
+
+        def change(one: Purchase) -> Purchase:
+            return one if one.is_starting or one.state is not State.HELD else replace(one, starts=one.starts + 1)
+
+        return await self.store.change(purchase_id, change)
+
+    async def start_failed(self, purchase_id: str, number: int) -> Purchase:
+        """Nothing came of that start, and nothing will."""
+        return await self.store.change(
+            purchase_id, lambda one: replace(one, failed_starts=max(one.failed_starts, min(number, one.starts)))
+        )
 
     async def bind(self, purchase_id: str, session: str) -> Purchase:
         """A session runs on it."""
@@ -439,16 +449,24 @@ class Cashier:
 
     # ---- small things
 
-    async def tell(self, purchase_id: str, what: str) -> bool:
-        """Whether this has not been told before; it counts as told from now on."""
-        before: list[bool] = []
+    async def tell(self, purchase_id: str, what: str, turn: str) -> bool:
+        """Whether the driver is to be told this in this turn; nobody tells it in another one then."""
+        may: list[bool] = []
 
         def change(one: Purchase) -> Purchase:
-            before.append(what in one.told)
-            return one.tell(what)
+            may.append(one.may_tell(what, turn))
+            return one.tell(what, turn)
 
         await self.store.change(purchase_id, change)
-        return not before[-1]
+        return may[-1]
+
+    async def current(self, conversation: str, charger: str) -> Purchase | None:
+        """The conversation's open purchase at this charger, as it is now. Raises PaymentsError."""
+        for one in await self.store.find(conversation=conversation, states=OPEN):
+            if one.charger == charger:
+                settled = await self.settle(one.id)
+                return None if settled.over else settled
+        return None
 
     async def _get(self, purchase_id: str) -> Purchase:
         found = await self.store.get(purchase_id)

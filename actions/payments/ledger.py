@@ -33,8 +33,9 @@ OPEN = frozenset(State) - FINAL
 class Purchase:
     """Money in cents. `checkouts`: every payment page ever made for it, the newest last. `extra`: further holds found, and released.
 
-    `cost`: what is to be taken, known from the session's end on. `command`: the start that was sent for it. `decline`: the last
-    code that a card of the driver's was declined with.
+    `cost`: what is to be taken, known from the session's end on. `starts`: how many starts were sent for it, `failed_starts`: of how
+    many it is known that nothing came. `decline`: the last code that a card of the driver's was declined with. `told`: what of it
+    the driver was told, and by which turn.
     """
 
     id: str
@@ -56,16 +57,16 @@ class Purchase:
     intent: str | None = None
     extra: tuple[str, ...] = ()
     customer: str | None = None
-    command: str | None = None
     session: str | None = None
     starts: int = 0
+    failed_starts: int = 0
     cost: int | None = None
     captured: int = 0
     refunding: int = 0
     refunded: int = 0
     decline: str | None = None
     advice: str | None = None
-    told: tuple[str, ...] = ()  # what of it the driver has been told
+    told: tuple[str, ...] = ()
 
     @property
     def currency(self) -> str:
@@ -128,8 +129,21 @@ class Purchase:
     def ended(self, state: State, now: datetime) -> Purchase:
         return self if self.over else replace(self, state=state, url=None, updated_at=now)
 
-    def tell(self, what: str) -> Purchase:
-        return self if what in self.told else replace(self, told=(*self.told, what))
+    @property
+    def is_starting(self) -> bool:
+        """A start is on its way, or ended without anybody having seen how."""
+        return self.starts > self.failed_starts
+
+    def may_tell(self, what: str, turn: str) -> bool:
+        """Whether the driver has not heard it yet; a turn that is repeated says it again."""
+        return not any(one.startswith(f"{what}=") for one in self.told) or f"{what}={turn}" in self.told
+
+    def tell(self, what: str, turn: str) -> Purchase:
+        return (
+            self
+            if not self.may_tell(what, turn)
+            else replace(self, told=tuple(dict.fromkeys((*self.told, f"{what}={turn}"))))
+        )
 
 
 def as_json(purchase: Purchase) -> dict[str, Any]:

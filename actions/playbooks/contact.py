@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from actions.bridge import Actor, BridgeError, BridgeRefused, Chargers, Command, Diagnosis
 from actions.payments.port import NoPayments as NoPayments  # tests and the service take it from here
-from actions.payments.port import Payments
+from actions.payments.port import Payments as Payments
 from actions.playbooks.steps import Saw, Tried, Waiting
 
 FRESH_S = 60.0  # a status older than this is asked for again before anything is done on it (safety rule fresh-eyes)
