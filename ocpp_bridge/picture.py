@@ -114,6 +114,9 @@ class Picture:
     def site(self, site_id: str) -> Site | None:
         return self._sites.get(site_id)
 
+    def sites(self) -> list[Site]:
+        return list(self._sites.values())
+
     def charger(self, charger_id: str) -> Charger | None:
         return self._chargers.get(charger_id)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from actions.places.distance import distance_m
+from chargeline.geo import distance_m
 from actions.places.plugs import Wanted
 
 FRESH_S = 900.0  # nothing heard of a charger for this long (three usual heartbeats): what it said last is old

@@ -14,7 +14,7 @@ from typing import Literal
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from actions.places.distance import distance_m
+from chargeline.geo import distance_m
 from actions.places.mentions import NOT_THERE, SURE, Mention, mentions_of
 from actions.places.tables import City, cities, fold, forward_sortation_areas, words, zips
 

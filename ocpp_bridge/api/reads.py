@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sanic import HTTPResponse, Request
 
 from chargeline.web import Problem, json_response
+from ocpp_bridge.api.lately import lately_json
 from ocpp_bridge.api.reading import argument, number_argument, place_argument, switch_argument
-from ocpp_bridge.api.search import by_code, distance_km
-from ocpp_bridge.api.shapes import charger_json, session_json, token_json
+from ocpp_bridge.api.search import by_code
+from ocpp_bridge.api.shapes import charger_json, session_json, site_json, token_json
 from ocpp_bridge.model import Charger
 from ocpp_bridge.picture import Picture
 
 if TYPE_CHECKING:
     from ocpp_bridge.api.app import App, Services
+    from ocpp_bridge.store.base import BridgeStore
 
 MOST = 200
 
@@ -26,8 +29,23 @@ def add_routes(app: App, services: Services) -> None:
     async def chargers(request: Request) -> HTTPResponse:
         keys.require(request, "read")
         now = clock.now()
-        found = [charger_json(charger, picture, now) for charger in _search(request, picture)]
+        lately = switch_argument(request, "lately")
+        found = []
+        for away, charger in await _search(request, picture, store):
+            row = charger_json(charger, picture, now)
+            if away is not None:
+                row["distance_m"] = round(away)
+            if lately:
+                row["lately"] = await lately_json(store, charger.id, now)
+            found.append(row)
         return json_response({"chargers": found})
+
+    @app.get("/v1/sites", name="sites")
+    async def sites(request: Request) -> HTTPResponse:
+        keys.require(request, "read")
+        placed = sorted(picture.sites(), key=lambda site: site.id)
+        rows = [{**site_json(site), "latitude": site.latitude, "longitude": site.longitude} for site in placed]
+        return json_response({"sites": rows})
 
     @app.get("/v1/chargers/<charger_id:str>", name="charger", unquote=True)
     async def charger(request: Request, charger_id: str) -> HTTPResponse:
@@ -76,28 +94,30 @@ def charger_or_404(picture: Picture, charger_id: str) -> Charger:
     return found
 
 
-def _search(request: Request, picture: Picture) -> list[Charger]:
+async def _search(request: Request, picture: Picture, store: BridgeStore) -> Sequence[tuple[float | None, Charger]]:
+    """Chargers, with how many metres they are away where a place was given."""
     code, near = argument(request, "code"), place_argument(request)
     plug, available = argument(request, "plug"), switch_argument(request, "available")
     limit = int(number_argument(request, "limit", 50, 1, MOST))
     radius = number_argument(request, "radius_km", 10, 0, 20_100)
-    found = picture.chargers() if code is None else by_code(picture.chargers(), code)
-    if near is not None:
-        placed = [(away, charger) for charger in found if (away := _away(charger, picture, near)) is not None]
-        placed.sort(key=lambda pair: pair[0])
-        found = [charger for away, charger in placed if away <= radius]
-    if plug is not None:
-        found = [c for c in found if any(row.plug.casefold() == plug.casefold() for row in c.connectors)]
-    if available is not None:
-        found = [c for c in found if _available(c, picture, plug) == available]
-    return found[:limit]
 
+    def fits(charger: Charger) -> bool:
+        if plug is not None and not any(row.plug.casefold() == plug.casefold() for row in charger.connectors):
+            return False
+        return available is None or _available(charger, picture, plug) == available
 
-def _away(charger: Charger, picture: Picture, near: tuple[float, float]) -> float | None:
-    site = picture.site(charger.site)
-    if site is None or site.latitude is None or site.longitude is None:
-        return None
-    return distance_km(near, (site.latitude, site.longitude))
+    if near is None:
+        chargers = picture.chargers() if code is None else by_code(picture.chargers(), code)
+        return [(None, charger) for charger in chargers if fits(charger)][:limit]
+    named = None if code is None else {charger.id for charger in by_code(picture.chargers(), code)}
+    asked = limit
+    while True:  # until enough of the nearest fit, or there are no more
+        rows = await store.chargers_near(*near, radius * 1000, asked)
+        known = [(away, charger) for away, id_ in rows if (charger := picture.charger(id_)) is not None]
+        found = [(away, one) for away, one in known if fits(one) and (named is None or one.id in named)]
+        if len(found) >= limit or len(rows) < asked:
+            return [(away, charger) for away, charger in found][:limit]
+        asked *= 4
 
 
 def _available(charger: Charger, picture: Picture, plug: str | None) -> bool:

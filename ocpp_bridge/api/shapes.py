@@ -50,11 +50,11 @@ def charger_json(charger: Charger, picture: Picture, now: datetime) -> dict[str,
     }
 
 
-_ADDRESS = frozenset({"address", "city", "postal_code"})
+_ADDRESS = frozenset({"address", "city", "postal_code", "opening_hours", "time_zone"})
 
 
 def site_json(site: Site) -> dict[str, Any]:
-    """With its address where the operator gave one."""
+    """With its address and hours where the operator gave them."""
     shown: dict[str, Any] = {name: value for name, value in site.details.items() if name in _ADDRESS}
     return {"id": site.id, "name": site.name, **shown}
 

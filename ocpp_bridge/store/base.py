@@ -76,6 +76,12 @@ class BridgeStore(Protocol):
 
     async def chargers(self) -> list[Charger]: ...
 
+    async def chargers_near(
+        self, latitude: float, longitude: float, radius_m: float, limit: int
+    ) -> list[tuple[float, str]]:
+        """Metres and ids of chargers at sites within `radius_m`, the nearest first, those at one place by id; degrees in."""
+        ...
+
     async def token(self, token_id: str) -> Token | None:
         """Found without regard to case (OCPP 1.6 section 7.26, 2.0.1 `IdTokenType`); the exact one first."""
         ...
@@ -148,10 +154,16 @@ class BridgeStore(Protocol):
 
     async def command(self, command_id: str) -> Command | None: ...
 
+    async def command_of(self, idempotency_key: str) -> Command | None: ...
+
     async def unfinished_commands(self) -> list[Command]: ...
 
     async def recent_commands(self, charger: str, driver: str | None, since: datetime) -> list[Command]:
         """Commands to this charger, or of this driver to any, created since; the oldest first."""
+        ...
+
+    async def commands_since(self, since: datetime) -> list[Command]:
+        """All that were created since; the oldest first."""
         ...
 
     async def add_watch(self, watch: Watch) -> Watch:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from chargeline.mongo import Database, Document, DuplicateKeyError, ReturnDocument
+from chargeline.geo import distance_m
+from chargeline.mongo import GEOSPHERE, Database, Document, DuplicateKeyError, ReturnDocument, aggregate
 from ocpp_bridge.model import (
     Attempt,
     Boot,
@@ -28,6 +29,7 @@ from ocpp_bridge.store.base import KeyReused, Telemetry
 from ocpp_bridge.store.codec import document, record
 
 R = TypeVar("R")
+_SITES_AT_ONCE = 64
 KEEP_ATTEMPTS_S = 30 * 24 * 3600
 
 
@@ -40,6 +42,9 @@ class MongoStore:
         self._db = database
 
     async def open(self) -> None:
+        await self._db["bridge_sites"].create_index([("place", GEOSPHERE)])
+        await self._db["bridge_chargers"].create_index("site")
+        await self._place_old_sites()
         await self._db["bridge_tokens"].create_index("driver")
         await self._db["bridge_attempts"].create_index([("charger", 1), ("at", -1)])
         await self._db["bridge_attempts"].create_index("at", expireAfterSeconds=KEEP_ATTEMPTS_S)
@@ -57,12 +62,22 @@ class MongoStore:
         await commands.create_index("idempotency_key", unique=True)
         await commands.create_index([("charger", 1), ("created_at", 1)])
         await commands.create_index([("actor.driver", 1), ("created_at", 1)])
+        await commands.create_index("created_at")
         await commands.create_index("finished")
         watches = self._db["bridge_watches"]
         await watches.create_index(
             "idempotency_key", unique=True, partialFilterExpression={"idempotency_key": {"$type": "string"}}
         )
         await watches.create_index("state")
+
+    async def _place_old_sites(self) -> None:
+        """Sites that an earlier release wrote have no `place` yet."""
+        sites = self._db["bridge_sites"]
+        async for found in sites.find(
+            {"place": {"$exists": False}, "latitude": {"$ne": None}, "longitude": {"$ne": None}}
+        ):
+            point = {"type": "Point", "coordinates": [found["longitude"], found["latitude"]]}
+            await sites.update_one({"_id": found["_id"]}, {"$set": {"place": point}})
 
     async def _fold_old_tokens(self) -> None:
         """Tokens that an earlier release wrote have no `folded` yet."""
@@ -106,7 +121,10 @@ class MongoStore:
 
     async def put_sites(self, sites: Sequence[Site]) -> None:
         for site in sites:
-            await self._put("bridge_sites", site, site.id)
+            values = _doc(site, site.id)
+            if site.latitude is not None and site.longitude is not None:
+                values["place"] = {"type": "Point", "coordinates": [site.longitude, site.latitude]}
+            await self._db["bridge_sites"].replace_one({"_id": site.id}, values, upsert=True)
 
     async def put_chargers(self, chargers: Sequence[Charger]) -> None:
         for charger in chargers:
@@ -132,6 +150,26 @@ class MongoStore:
 
     async def chargers(self) -> list[Charger]:
         return await self._many("bridge_chargers", Charger, {}, [("_id", 1)])
+
+    async def chargers_near(
+        self, latitude: float, longitude: float, radius_m: float, limit: int
+    ) -> list[tuple[float, str]]:
+        """`$geoNear` gives sites by distance; their chargers are counted on until there are enough."""
+        here = {"type": "Point", "coordinates": [longitude, latitude]}
+        near = {"near": here, "distanceField": "away", "key": "place", "spherical": True, "maxDistance": radius_m}
+        found: list[tuple[float, str]] = []
+        sites = await aggregate(self._db["bridge_sites"], [{"$geoNear": near}, {"$project": {"place": 1}}])
+        away = {
+            str(site["_id"]): distance_m(latitude, longitude, *reversed(site["place"]["coordinates"])) for site in sites
+        }
+        order = sorted(away, key=lambda site: away[site])
+        for start in range(0, len(order), _SITES_AT_ONCE):
+            some = order[start : start + _SITES_AT_ONCE]
+            if len(found) >= limit and away[some[0]] > sorted(found)[limit - 1][0]:
+                break
+            rows = self._db["bridge_chargers"].find({"site": {"$in": some}}, {"site": 1})
+            found.extend([(away[str(row["site"])], str(row["_id"])) async for row in rows])
+        return sorted(found)[:limit]
 
     async def token(self, token_id: str) -> Token | None:
         exact = await self._one("bridge_tokens", Token, {"_id": token_id})
@@ -252,6 +290,13 @@ class MongoStore:
 
     async def command(self, command_id: str) -> Command | None:
         return await self._one("bridge_commands", Command, {"_id": command_id})
+
+    async def command_of(self, idempotency_key: str) -> Command | None:
+        return await self._one("bridge_commands", Command, {"idempotency_key": idempotency_key})
+
+    async def commands_since(self, since: datetime) -> list[Command]:
+        where: Document = {"created_at": {"$gte": since}}
+        return await self._many("bridge_commands", Command, where, [("created_at", 1), ("_id", 1)])
 
     async def unfinished_commands(self) -> list[Command]:
         return await self._many("bridge_commands", Command, {"finished": False}, [("_id", 1)])

@@ -105,6 +105,37 @@ class Contract:
         assert await store.tokens_of("drv-ada") == [token]
         assert await store.token("nobody") is None
 
+    async def test_the_nearest_chargers_by_the_sites_they_stand_at(self, store: BridgeStore) -> None:
+        await store.put_sites(
+            [
+                Site("here", "Here", 45.4245, -75.6927),
+                Site("near", "Near", 45.4009, -75.6889),
+                Site("far", "Far", 44.2298, -76.4809),
+                Site("nowhere", "Nowhere"),
+                Site("east", "East of the date line", 51.88, 179.9),
+                Site("west", "West of it", 51.88, -179.9),
+            ]
+        )
+        rows = [
+            ("C", "far"),
+            ("B", "here"),
+            ("A", "here"),
+            ("D", "near"),
+            ("E", "nowhere"),
+            ("F", "east"),
+            ("G", "west"),
+        ]
+        await store.put_chargers([Charger(id_, id_, site) for id_, site in rows])
+        found = await store.chargers_near(45.4245, -75.6927, 500_000, 10)
+        assert [id_ for _, id_ in found] == ["A", "B", "D", "C"]
+        assert [round(away, -1) for away, _ in found] == [0, 0, 2640, 146670]
+        assert [id_ for _, id_ in await store.chargers_near(45.4245, -75.6927, 5_000, 10)] == ["A", "B", "D"]
+        assert [id_ for _, id_ in await store.chargers_near(45.4245, -75.6927, 500_000, 2)] == ["A", "B"]
+        assert [id_ for _, id_ in await store.chargers_near(51.88, 179.95, 30_000, 5)] == ["F", "G"]
+        await store.put_sites([Site("near", "Moved", 44.23, -76.48), Site("here", "Here")])
+        assert [id_ for _, id_ in await store.chargers_near(45.4, -75.7, 500_000, 10)] == ["D", "C"]
+        assert await store.chargers_near(0, 0, 1_000, 10) == []
+
     async def test_a_charger_keeps_its_password_when_it_is_put_without_one(self, store: BridgeStore) -> None:
         await store.put_chargers([Charger("CL-1", "1", "s", password_hash="hash")])
         await store.put_chargers([Charger("CL-1", "one", "s")])

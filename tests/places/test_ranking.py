@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actions.places.distance import distance_m
+from chargeline.geo import distance_m
 from actions.places.plugs import Wanted
 from actions.places.ranking import FRESH_S, Candidate, Stall, Tier, rank
 
