@@ -44,7 +44,9 @@ def main() -> int:
                 file=sys.stderr,
             )
             return 1
-        bridge = BridgeClient(settings.url_of("bridge"), settings.bridge_driver_key, clock)
+        bridge = BridgeClient(
+            settings.url_of("bridge"), settings.bridge_driver_key, clock, payment_key=settings.bridge_payment_key
+        )
         app = make_app(parts_of(settings, bridge, store_of(settings), clock, texts), bridge)
         log.info("listening", host=settings.private_host, port=settings.actions_port)
         app.prepare(sock=listening, single_process=True, access_log=False, motd=False)

@@ -17,6 +17,7 @@ from sanic import HTTPResponse, Request, Sanic
 from actions.api import add_routes
 from actions.charging import BridgeClient
 from actions.dialogue.actions import all_actions
+from actions.payments import api as payments_api
 from actions.service import Parts
 from chargeline.web import Problem, add_health, install_problem_details, json_response
 
@@ -52,15 +53,29 @@ def make_app(parts: Parts, bridge: BridgeClient, name: str = "actions") -> Sanic
     add_health(app, ready)
     add_routes(app, parts.hazards, parts.desk, actions_key=parts.actions_key, operator_key=parts.operator_key)
 
+    if parts.till is not None:
+        cashier = parts.till.cashier
+        payments_api.add_routes(app, cashier, actions_key=parts.actions_key, operator_key=parts.operator_key)
+
     @app.before_server_start
     async def open_up(_: Sanic[Any, Any]) -> None:
         await parts.store.open()
         app.ctx.sending = asyncio.create_task(parts.deliveries.run(parts.desk), name="deliveries")
+        app.ctx.settling = None
+        if parts.till is not None:
+            await parts.till.store.open()
+            app.ctx.settling = asyncio.create_task(parts.till.settler.run(), name="settler")
 
     @app.after_server_stop
     async def close(_: Sanic[Any, Any]) -> None:
         app.ctx.sending.cancel()
         await asyncio.gather(app.ctx.sending, return_exceptions=True)
+        if parts.till is not None:
+            app.ctx.settling.cancel()
+            await asyncio.gather(app.ctx.settling, return_exceptions=True)
+            await parts.till.front_door.close()
+            await parts.till.gateway.close()
+            await parts.till.store.close()
         await parts.deliveries.close()
         await parts.store.close()
         await bridge.close()

@@ -12,13 +12,46 @@ from actions.dialogue.actions import Service
 from actions.dialogue.runs import Runs
 from actions.dialogue.speech import Titles, read_titles
 from actions.hazards import Hazards
-from actions.playbooks.contact import NoPayments, Ports
+from actions.payments.cashier import Cashier, Terms
+from actions.payments.front_door import FrontDoor
+from actions.payments.gateway import StripeGateway
+from actions.payments.port import Payments
+from actions.payments.settler import Settler
+from actions.payments.store import LedgerStore, MongoLedger, SqliteLedger
+from actions.playbooks.contact import Ports
 from actions.store.base import ActionStore
 from actions.store.mongo import MongoStore
 from actions.store.sqlite import SqliteStore
 from chargeline import mongo
 from chargeline.clock import Clock
 from chargeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """The payment side; `store` is opened and `settler` run by the server."""
+
+    store: LedgerStore
+    gateway: StripeGateway
+    cashier: Cashier
+    front_door: FrontDoor
+    settler: Settler
+
+
+def till_of(settings: Settings, chargers: Chargers, clock: Clock) -> Till | None:
+    """None where no payment system is connected."""
+    if not settings.stripe_api_key:
+        return None
+    store: LedgerStore
+    if settings.mongodb_url:
+        store = MongoLedger(mongo.connect(settings.mongodb_url, settings.mongodb_database))
+    else:
+        store = SqliteLedger(settings.var / "actions" / "payments.sqlite3")
+    gateway = StripeGateway(settings.stripe_api_key, settings.stripe_url)
+    terms = Terms(settings.hold_cents, settings.refund_cap_cents, settings.link_valid_s, settings.public_base_url)
+    cashier = Cashier(store, gateway, clock, terms)
+    front_door = FrontDoor(settings.url_of("bot"), settings.actions_key)
+    return Till(store, gateway, cashier, front_door, Settler(cashier, chargers, clock, front_door.tell))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +65,7 @@ class Parts:
     store: ActionStore
     actions_key: str
     operator_key: str
+    till: Till | None = None
 
 
 def store_of(settings: Settings) -> ActionStore:
@@ -48,7 +82,8 @@ def parts_of(
     mail = settings.case_email_to if settings.smtp_url else ""
     reach = Reach(settings.case_webhook_url, mail, settings.operator_phone)
     desk = Desk(store, chargers, clock, reach)
-    runs = Runs(Ports(chargers, NoPayments(), clock), desk)
+    till = till_of(settings, chargers, clock)
+    runs = Runs(Ports(chargers, Payments(till.cashier if till else None), clock), desk)
     deliveries = Deliveries(
         store,
         clock,
@@ -65,4 +100,5 @@ def parts_of(
         store=store,
         actions_key=settings.actions_key,
         operator_key=settings.operator_key,
+        till=till,
     )

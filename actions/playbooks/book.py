@@ -15,6 +15,7 @@ from actions.playbooks import (
     reports,
     rfid_failed,
     session_wont_start,
+    start_and_pay,
 )
 from actions.playbooks.contact import Contact, Ports, Wake
 from actions.playbooks.steps import Steps
@@ -68,4 +69,6 @@ WAKES: Mapping[str, Callable[[Ports, Contact, Wake], Steps]] = {
     "unlock_again": connector_stuck.woken,
     "pulled": connector_stuck.woken,
     "stop": own_session.finish_woken,
+    start_and_pay.START: start_and_pay.woken,
+    start_and_pay.PLUG: start_and_pay.woken,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from actions.bridge import BridgeRefused, Charger, Command, Connector, Diagnosis, Session, Token
-from actions.playbooks import recover
+from actions.playbooks import recover, start_and_pay
 from actions.playbooks.contact import (
     MOST_FAILURES,
     WAIT_S,
@@ -58,6 +58,10 @@ async def start(ports: Ports, contact: Contact, seen: Diagnosis, key: str | None
     try:
         token = await usable_token(ports, contact.driver)
     except BridgeRefused as refused:
+        if refused.slug == "no-free-energy" and ports.payments.cashier is not None and start_and_pay.can_take(seen):
+            async for step in start_and_pay.offer(ports, contact, seen):
+                yield step
+            return
         yield Say(_REFUSALS.get(refused.slug, "say_refused"), named)
         yield End(Outcome.NOT_FIXED, Offer.PERSON)
         return
