@@ -40,8 +40,9 @@ _RASA_CHATTER = re.compile(r"Warning: |^\s{2,}\S|^Implementing implicit namespac
 
 def all_processes(settings: Settings) -> list[Process]:
     """The processes that these settings ask for, in the order in which they are started."""
-    builders: list[Callable[[Settings], Process]] = [_bridge, _sandbox, _payments, _actions, _rasa, _bot]
+    builders: list[Callable[[Settings], Process]] = [_bridge, _sandbox, _payments, _carrier, _actions, _rasa, _bot]
     left_out = [_sandbox] * (not settings.sandbox) + [_payments] * (not settings.payments_sandboxed)
+    left_out += [_carrier] * (not settings.carrier_sandboxed)
     return [build(settings) for build in builders if build not in left_out]
 
 
@@ -79,6 +80,17 @@ def _payments(s: Settings) -> Process:
         {},
         {"PAYMENTS_PORT": s.payments_port},
         f"http://127.0.0.1:{s.payments_port}/readyz",
+    )
+
+
+def _carrier(s: Settings) -> Process:
+    return Process(
+        "carrier",
+        "a simulated carrier with two phones, SMS and WhatsApp",
+        _python("sandbox.carrier"),
+        {},
+        {"CARRIER_PORT": s.carrier_port},
+        f"http://127.0.0.1:{s.carrier_port}/readyz",
     )
 
 

@@ -23,13 +23,30 @@ from pathlib import Path
 import httpx
 
 from chargeline.processes import ROOT, Process, all_processes, environment_of
-from chargeline.settings import SANDBOX_STRIPE_KEY, Settings, SettingsError, given_by_people, secret_settings
+from chargeline.settings import (
+    SANDBOX_CARRIER_SID,
+    SANDBOX_STRIPE_KEY,
+    Settings,
+    SettingsError,
+    given_by_people,
+    secret_settings,
+)
 
 READY_WITHIN_S = 180.0
 GIVE_UP_AFTER = 5  # crashes of one process ...
 GIVE_UP_WINDOW_S = 60.0  # ... within this many seconds
 STOP_WITHIN_S = 10.0
-_COLOURS = {"bridge": 36, "sandbox": 33, "payments": 33, "actions": 35, "rasa": 34, "bot": 32, "run": 1}
+_COLOURS = {"bridge": 36, "sandbox": 33, "payments": 33, "carrier": 33, "actions": 35, "rasa": 34, "bot": 32, "run": 1}
+
+
+# The account of the sandbox's two phones, where no account with a carrier is set; its secrets are made with the other keys.
+_CARRIER = {
+    "TWILIO_ACCOUNT_SID": SANDBOX_CARRIER_SID,
+    "TWILIO_FROM_NUMBER": "+16135550100",
+    "WHATSAPP_PHONE_NUMBER_ID": "106540352242922",
+    "WHATSAPP_VERIFY_TOKEN": "sandbox",
+    "WHATSAPP_TEMPLATES": "en=charging_news/en_US,es=charging_news/es_MX,fr=charging_news/fr_CA",
+}
 
 
 class CannotRun(Exception):
@@ -70,6 +87,8 @@ def run_settings(settings: Settings, given: Mapping[str, str], now: float) -> di
             "OPERATOR_PHONE": "+1 613 555 0199",
             "STRIPE_API_KEY": SANDBOX_STRIPE_KEY,
         }
+        if not given.keys() & _CARRIER:
+            wanted |= _CARRIER
     if settings.clock_speed != 1.0:
         wanted["CLOCK_EPOCH"] = f"{now:.3f}"
     return {name: value for name, value in wanted.items() if name not in given}
@@ -286,6 +305,11 @@ def _welcome(s: Settings, seconds: float) -> str:
         lines += [
             f"  Break chargers        http://localhost:{s.sandbox_port}/   (simulated chargers, simulated cars)",
             *(
+                [f"  Two phones            http://localhost:{s.carrier_port}/   (SMS and WhatsApp)"]
+                if s.carrier_sandboxed
+                else []
+            ),
+            *(
                 [f"  Payments              {s.stripe_url}/sandbox/state   (no real money)"]
                 if s.payments_sandboxed
                 else []
@@ -297,7 +321,7 @@ def _welcome(s: Settings, seconds: float) -> str:
         ]
     sms = (
         f"{s.public_base_url}/webhooks/twilio/sms"
-        if s.twilio_account_sid
+        if s.twilio_account_sid and not s.carrier_sandboxed
         else "off (set TWILIO_ACCOUNT_SID and the rest)"
     )
     lines += ["", f"  SMS webhook           {sms}", "  Ctrl-C ends everything.", ""]

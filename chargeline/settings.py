@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dotenv import dotenv_values
 
 T = TypeVar("T")
+SANDBOX_CARRIER_SID = "AC00000000000000000000000000000000"  # the sandbox carrier's account
 SANDBOX_STRIPE_KEY = "sk_test_sandbox"  # opens the sandbox's stand-in for Stripe, and nothing else
 
 
@@ -361,7 +362,21 @@ class Settings:
                 values[row.name] = row.metadata["parse"](raw)
             except ValueError as error:
                 raise SettingsError(f"{row.metadata['env']}={raw!r}: {error}") from None
-        return cls(**values)
+        return cls(**values)._with_sandbox_carrier()
+
+    def _with_sandbox_carrier(self) -> Settings:
+        """The sandbox's carrier has one key for all its secrets, and is on this machine."""
+        if not self.carrier_sandboxed:
+            return self
+        local = f"http://127.0.0.1:{self.carrier_port}"
+        return replace(
+            self,
+            twilio_auth_token=self.carrier_key,
+            twilio_api_url=local,
+            whatsapp_access_token=self.carrier_key,
+            whatsapp_app_secret=self.carrier_key,
+            whatsapp_api_url=f"{local}/v23.0",
+        )
 
     @property
     def var(self) -> Path:
@@ -378,6 +393,11 @@ class Settings:
         if given:
             return given.rstrip("/")
         return f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"
+
+    @property
+    def carrier_sandboxed(self) -> bool:
+        """Whether the sandbox's two phones are the carrier: `make run` sets its account where none is given."""
+        return self.twilio_account_sid == SANDBOX_CARRIER_SID
 
     @property
     def payments_sandboxed(self) -> bool:

@@ -34,6 +34,16 @@ def test_the_sandbox_gets_its_network_unless_the_operator_has_one() -> None:
     assert run_settings(Settings(sandbox=False), {}, 0.0) == {}
 
 
+def test_two_phones_come_along_unless_there_is_an_account_with_a_carrier() -> None:
+    wanted = run_settings(Settings(), {}, 0.0)
+    settings = Settings.load({**wanted, "CARRIER_KEY": "k"})
+    assert "carrier" in [process.name for process in all_processes(settings)]
+    assert (settings.twilio_auth_token, settings.whatsapp_app_secret) == ("k", "k")
+    assert settings.twilio_api_url == "http://127.0.0.1:9200"
+    assert "TWILIO_FROM_NUMBER" not in run_settings(Settings(), {"WHATSAPP_PHONE_NUMBER_ID": "1"}, 0.0)
+    assert "carrier" not in [process.name for process in all_processes(Settings())]
+
+
 def test_without_the_sandbox_no_simulated_charger_is_started() -> None:
     assert "sandbox" not in [process.name for process in all_processes(Settings(sandbox=False))]
 
