@@ -115,7 +115,7 @@ def test_a_changed_claim_breaks_the_signature(file: Path) -> None:
         verify(f"{head}.{body.rstrip('=')}.{mac}", embed(file), NOW)
 
 
-@given(st.text(max_size=300) | st.from_regex(r"[\w=-]{0,40}\.[\w=-]{0,40}\.[\w=-]{0,40}", fullmatch=True))
+@given(st.text(max_size=200) | st.text("abXY01_-.=", max_size=120))
 def test_no_text_whatever_does_anything_but_be_refused(text: str) -> None:
     signers = {"ed-1": Signer("ed-1", "EdDSA", ED.public_key())}
     with pytest.raises(TokenRefused):
