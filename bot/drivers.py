@@ -46,11 +46,11 @@ class Drivers:
         return conversation.language or (known.language if known is not None else "") or None
 
     def _known(self, conversation: Conversation) -> Driver | None:
-        """A phone number proves who someone is only where the carrier delivered it: on SMS; on the web a signed token does."""
+        """A phone number proves who someone is only where the carrier delivered it: SMS, WhatsApp; on the web a signed token does."""
         if conversation.channel is Channel.WEB and conversation.address.startswith(SIGNED):
             signed = conversation.address.removeprefix(SIGNED)
             return self._by_id.get(signed) or Driver(signed, 1, "")
-        return self._by_phone.get(conversation.address) if conversation.channel is Channel.SMS else None
+        return self._by_phone.get(conversation.number or "")
 
 
 def load_drivers(path: str, *, guest_starts: bool) -> Drivers:

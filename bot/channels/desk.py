@@ -113,6 +113,8 @@ def _line(entry: Entry) -> dict[str, Any]:
     }
     if entry.author == BOT:
         line["choices"] = [option.title for option in entry.options]
+    if entry.custom is not None and "media" in entry.custom:
+        line["media"] = entry.custom["media"]
     if entry.author == PERSON:
         line["agent"] = agent_of(entry)
     return line

@@ -20,7 +20,7 @@ _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 class Postman:
     def __init__(self, url: str, random: Random) -> None:
         """`url`: where the bot really listens; what is signed may name another address."""
-        self._url = url
+        self.url = url
         self._random = random
         self._http = aiohttp.ClientSession(timeout=_TIMEOUT, connector=aiohttp.TCPConnector(limit=200))
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +58,7 @@ class Postman:
         for pause in (*_PAUSES_S, None):
             began = asyncio.get_running_loop().time()
             try:
-                async with self._http.post(self._url + post.url_path, data=post.body, headers=post.headers) as answer:
+                async with self._http.post(self.url + post.url_path, data=post.body, headers=post.headers) as answer:
                     await answer.read()
                     if answer.status < 300:
                         self.acknowledged_s.append(asyncio.get_running_loop().time() - began)
