@@ -51,7 +51,7 @@ from chargeline.web import Problem, install_problem_details, json_response
 
 log = structlog.get_logger(__name__)
 
-_MAX_REQUEST = whatsapp.MAX_BODY  # each route has its own, smaller limit
+_MAX_REQUEST = whatsapp.MAX_BODY + 65536  # each route has its own, smaller limit
 _END_S = 2.0  # how long requests that are being answered may take when the front door ends
 _LANES = 500  # conversations looked after at one time; calls to Rasa and the carrier are bounded apart
 
