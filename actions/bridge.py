@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from actions.places.resolve import Site
+
 
 class BridgeError(RuntimeError):
     """Anything that went wrong between the action server and the bridge."""
@@ -68,6 +70,7 @@ class Connector:
     status_age_s: float | None = None
     max_kw: float | None = None
     tethered: bool | None = None
+    held: bool = False  # out of service on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,10 @@ class Charger:
     longitude: float | None = None
     tariff: Tariff | None = None
     last_frame_age_s: float | None = None  # since anything was heard of it
+    opening_hours: str | None = None  # of the site, as the operator wrote them
+    time_zone: str | None = None
+    delivered_at: datetime | None = None  # when energy last flowed; only from a search
+    failures: int = 0  # starts of the last day that came to nothing since then; only from a search
 
     def connector(self, number: int | None) -> Connector | None:
         return next((one for one in self.connectors if one.connector == number), None)
@@ -172,6 +179,14 @@ class Chargers(Protocol):
 
     async def nearby(self, latitude: float, longitude: float) -> list[Charger]:
         """Chargers that can be used now, the nearest first."""
+        ...
+
+    async def around(self, latitude: float, longitude: float, radius_km: float) -> list[Charger]:
+        """All chargers within the radius, used or not, with what they delivered lately; the nearest first, at most 40."""
+        ...
+
+    async def sites(self) -> list[Site]:
+        """Where the operator has chargers."""
         ...
 
     async def refreshed(self, charger_id: str, connector: int | None, max_age_s: float = 60.0) -> Charger: ...

@@ -26,6 +26,7 @@ from actions.bridge import (
     Session,
     Token,
 )
+from actions.places.resolve import Site
 from chargeline.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,15 @@ class BridgeClient:
         place = {"near": f"{latitude},{longitude}", "radius_km": 25, "available": "true", "limit": 8}
         found = await self._call("GET", "/v1/chargers", params=place)
         return [shapes.charger(row) for row in shapes.rows(found, "chargers")]
+
+    async def around(self, latitude: float, longitude: float, radius_km: float) -> list[Charger]:
+        place = {"near": f"{latitude},{longitude}", "radius_km": radius_km, "lately": "true", "limit": 40}
+        found = await self._call("GET", "/v1/chargers", params=place)
+        return [shapes.charger(row) for row in shapes.rows(found, "chargers")]
+
+    async def sites(self) -> list[Site]:
+        found = await self._call("GET", "/v1/sites")
+        return [site for row in shapes.rows(found, "sites") if (site := shapes.site(row)) is not None]
 
     async def diagnosis(self, charger_id: str, connector: int | None, driver: str) -> Diagnosis:
         params: dict[str, Any] = {"driver": driver}

@@ -17,6 +17,7 @@ from actions.bridge import (
     Tariff,
     Token,
 )
+from actions.places.resolve import Site
 
 
 def rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -45,6 +46,10 @@ def charger(row: Mapping[str, Any]) -> Charger:
             longitude=row.get("longitude"),
             tariff=tariff(row.get("tariff")),
             last_frame_age_s=connection.get("last_frame_age_s"),
+            opening_hours=(row.get("site") or {}).get("opening_hours"),
+            time_zone=(row.get("site") or {}).get("time_zone"),
+            delivered_at=_moment((row.get("lately") or {}).get("delivered_at")),
+            failures=int((row.get("lately") or {}).get("failures") or 0),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BridgeAnswerInvalid(f"a charger that is none: {error!r}") from error
@@ -63,6 +68,18 @@ def tariff(row: Mapping[str, Any] | None) -> Tariff | None:
     )
 
 
+def site(row: Mapping[str, Any]) -> Site | None:
+    """None for a site without coordinates."""
+    if row.get("latitude") is None or row.get("longitude") is None:
+        return None
+    try:
+        address, city, code = (str(row.get(name) or "") for name in ("address", "city", "postal_code"))
+        place = float(row["latitude"]), float(row["longitude"])
+        return Site(str(row["id"]), str(row.get("name") or ""), *place, address, city, code)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BridgeAnswerInvalid(f"a site that is none: {error!r}") from error
+
+
 def connector(row: Mapping[str, Any]) -> Connector:
     running = row.get("session")
     return Connector(
@@ -74,6 +91,7 @@ def connector(row: Mapping[str, Any]) -> Connector:
         status_age_s=row.get("status_age_s"),
         max_kw=row.get("max_kw"),
         tethered=row.get("tethered"),
+        held=row.get("held") is not None,
     )
 
 

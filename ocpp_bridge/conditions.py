@@ -47,6 +47,7 @@ CONDITIONS: dict[str, Condition] = {
     "connected": lambda live, connector, now: live.link is not None,
     "disconnected": lambda live, connector, now: live.connection_state(now) == "disconnected",
     "free": _is("Available"),
+    "taken": lambda live, connector, now: not _is("Available")(live, connector, now),
     "plugged": _is(*sorted(PLUGGED)),
     "unplugged": _is("Available", "Reserved"),
     "charging": _charging,

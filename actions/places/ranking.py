@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from chargeline.geo import distance_m
 from actions.places.plugs import Wanted
+from chargeline.geo import distance_m
 
 FRESH_S = 900.0  # nothing heard of a charger for this long (three usual heartbeats): what it said last is old
 FULL_AT_S = 45 * 60.0  # how long a fast session takes; slow ones take several hours

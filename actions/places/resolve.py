@@ -14,9 +14,9 @@ from typing import Literal
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from chargeline.geo import distance_m
 from actions.places.mentions import NOT_THERE, SURE, Mention, mentions_of
 from actions.places.tables import City, cities, fold, forward_sortation_areas, words, zips
+from chargeline.geo import distance_m
 
 NEAR_M = 60_000.0  # a place is "near the operator's chargers" within an hour's detour
 SAME_M = 30_000.0  # two entries of one name in one country closer than this are one place to a driver

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from actions.bridge import Actor, BridgeError, BridgeRefused, Chargers, Command, Diagnosis
 from actions.payments.port import NoPayments as NoPayments  # tests and the service take it from here
 from actions.payments.port import Payments as Payments
+from actions.places.search import Search
 from actions.playbooks.steps import Saw, Tried, Waiting
 
 FRESH_S = 60.0  # a status older than this is asked for again before anything is done on it (safety rule fresh-eyes)
@@ -54,6 +55,7 @@ class Contact:
     reported: frozenset[str] = frozenset()
     tried: Sequence[Tried] = ()
     tried_at: Sequence[datetime] = ()
+    search: Search = field(default_factory=Search)
 
     @property
     def driver(self) -> str:

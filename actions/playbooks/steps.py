@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from actions.places.search import Search
+
 
 class Offer(StrEnum):
     """What a bare agreement of the driver would mean next."""
@@ -14,6 +16,7 @@ class Offer(StrEnum):
     PERSON = "person"
     START = "start"  # begin a session on the driver's own account
     FINISH = "finish"  # end the driver's own session
+    KEEP = "keep"  # hold or watch the charger that was named
 
 
 class Outcome(StrEnum):
@@ -85,6 +88,8 @@ class End:
     problem: str | None = None
     handoff: str | None = None  # the reason why a person takes over
     stays: bool = False  # people are told, and the bot goes on answering
+    search: Search | None = None  # what is known of where and what the driver looks for, for the next message
+    asks_place: bool = False  # the next message answers "where are you?"
 
 
 Step = Say | Saw | Tried | Waiting | End

@@ -104,6 +104,8 @@ class FakeBridge:
         self.gone: list[str] = []
         self.free: list[str] = []
         self.near: list[str] = []  # what a search around a place finds
+        self.around: list[str] = []  # what a search for all chargers around a place finds
+        self.sites: list[Row] = []
         self.watching = True
         self.meter: Row = {}  # what the running session is told to have once the charger is asked for its meter
         self.back: Row | None = None  # what a charger that is expected back is once it was waited for
@@ -122,6 +124,8 @@ class FakeBridge:
         parts = path.strip("/").split("/")[1:]
         if parts[0] == "chargers":
             return self._chargers(method, parts[1:], query, body)
+        if parts[0] == "sites":
+            return 200, {"sites": self.sites}
         if parts[0] == "sessions":
             running = [one["session"] for row in self.chargers.values() for one in row["connectors"] if one["session"]]
             found = self.ended if query.get("state") == "ended" else running
@@ -148,6 +152,8 @@ class FakeBridge:
 
     def _chargers(self, method: str, parts: list[str], query: Row, body: Row) -> tuple[int, Row]:
         if not parts:
+            if query.get("lately") == "true":
+                return 200, {"chargers": [self.chargers[one] for one in self.around]}
             if query.get("available") == "true":
                 return 200, {"chargers": [self.chargers[one] for one in self.near]}
             code = _folded(query.get("code", ""))
