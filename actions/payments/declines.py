@@ -34,6 +34,18 @@ class Ruling:
     way: Way
 
 
+SAYINGS = frozenset(
+    {
+        "say_decline_funds",
+        "say_decline_card",
+        "say_decline_check",
+        "say_decline_bank",
+        "say_decline_busy",
+        "say_decline_ours",
+    }
+)
+
+
 class BadTable(ValueError):
     """declines.yml names a group, a way or a value that there is not; the message says which."""
 
@@ -63,11 +75,18 @@ def _table() -> dict[str, Ruling]:
     return read(yaml.safe_load(files("actions.payments").joinpath("declines.yml").read_text(encoding="utf-8")))
 
 
+def _saying(name: str) -> str:
+    saying = f"say_decline_{name}"
+    if saying not in SAYINGS:
+        raise ValueError(f"there is no {saying}")
+    return saying
+
+
 def read(document: dict[str, Any]) -> dict[str, Ruling]:
     """Raises BadTable."""
     try:
         groups = {
-            name: Ruling(f"say_decline_{row['say']}", Again(row["again"]), Way(row["way"]))
+            name: Ruling(_saying(row["say"]), Again(row["again"]), Way(row["way"]))
             for name, row in document["groups"].items()
         }
         rows = {code: groups[group] for code, group in document["codes"].items()}
