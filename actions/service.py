@@ -93,7 +93,7 @@ def parts_of(
         smtp_url=settings.smtp_url,
     )
     return Parts(
-        service=Service(chargers, runs, desk, titles, settings.operator_phone, settings.emergency_number),
+        service=Service(chargers, runs, desk, titles, settings.operator_phone, settings.emergency_number, clock),
         hazards=Hazards(chargers, runs, desk, titles, clock),
         desk=desk,
         deliveries=deliveries,

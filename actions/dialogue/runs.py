@@ -7,26 +7,29 @@ it runs again from the top: every act has the turn's own key, so nothing is done
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from actions.cases import Case
+from actions.cases import Act, Case
 from actions.desk.desk import Desk
 from actions.playbooks.book import PLAYBOOKS, WAKES
 from actions.playbooks.contact import Contact, Ports, Turn, Wake
-from actions.playbooks.steps import End, Say, Step, Tried
+from actions.playbooks.steps import End, Say, Step, Tried, Waiting
+from actions.store.base import Filter
 
 log = structlog.get_logger(__name__)
 
+_RECENT = timedelta(hours=1)  # acts that a driver who corrects a charger wants to hear of
 _HELD = 512  # turns between their two actions; far more than ever run at once
 
 
 @dataclass(slots=True)
 class Run:
-    """One playbook in one turn. `said`: the names of its words so far."""
+    """One playbook in one turn. `said`: the names of its words so far; `waiting_for`: the charger that will wake it."""
 
     case: str
     steps: AsyncIterator[Step]
@@ -34,6 +37,7 @@ class Run:
     said: list[str] = field(default_factory=list)
     end: End | None = None
     over: bool = False
+    waiting_for: str | None = None
 
 
 class Runs:
@@ -55,17 +59,40 @@ class Runs:
         contact = contact_of(case, turn, problem, charger, connector, reported)
         return Run(case.id, PLAYBOOKS[problem].run(self._ports, contact), skip=list(skip))
 
-    async def wake(self, turn: Turn, event: str, *, met: bool) -> Run | None:
-        """What goes on after something that was waited for; None where nobody waits for it any more."""
+    async def wake(self, turn: Turn, event: str, *, met: bool, left: Collection[str] = ()) -> Run | None:
+        """What goes on after something that was waited for; None where nobody waits for it any more.
+
+        `left`: places that the driver has corrected away; a start that succeeded there is told, nothing else is done.
+        """
         wait = await self._desk.store.wait(event)
         if wait is None or wait.over or wait.conversation != turn.actor.conversation:
             return None
         case = await self._desk.store.case(wait.case)
         if case is None or wait.purpose not in WAKES:
             return None
+        if {place_key(wait.charger, None), place_key(wait.charger, wait.connector)} & set(left):
+            begun = event.startswith("cmd_") and (await self._ports.chargers.command(event)).state == "verified"
+            if not begun:
+                await self.told(event)
+                return None
         contact = contact_of(case, turn, case.problem, wait.charger, wait.connector, frozenset())
         command = event if event.startswith("cmd_") else None
         return Run(case.id, WAKES[wait.purpose](self._ports, contact, Wake(wait.purpose, met, command)))
+
+    async def leave(self, conversation: str, charger: str, connector: int | None) -> list[Act]:
+        """Nothing that was waited for at this place wakes anybody any more, but ends of commands; what was tried there lately.
+
+        `connector` None: the whole charger.
+        """
+        acts: list[Act] = []
+        for case in await self._desk.store.cases(Filter(conversation=conversation, charger=charger, limit=5)):
+            if connector is not None and case.connector not in (None, connector):
+                continue
+            commands = [one.command for one in case.tried if one.command is not None]
+            await self._desk.store.end_waits(case.id, but=commands)
+            newest = max((one.at for one in case.tried), default=None)
+            acts += [one for one in case.tried if newest is not None and newest - one.at <= _RECENT]
+        return acts
 
     async def told(self, event: str) -> None:
         await self._desk.store.end_wait(event)
@@ -78,7 +105,11 @@ class Runs:
                 taken.append(step)
                 if isinstance(step, End):
                     run.end = step
+                if isinstance(step, Waiting):
+                    run.waiting_for = run.waiting_for or step.charger
                 if isinstance(step, Say):
+                    if run.waiting_for is not None:
+                        run.waiting_for = step.values.get("charger") or run.waiting_for
                     if run.skip and run.skip[0] == step.name:
                         run.skip.pop(0)
                     else:
@@ -112,6 +143,11 @@ def contact_of(
         tried=tuple(Tried(one.action, one.command, one.outcome, one.answer, one.observed) for one in case.tried),
         tried_at=tuple(one.at for one in case.tried),
     )
+
+
+def place_key(charger: str | None, connector: int | None) -> str:
+    """Names a charger, or one connector of it."""
+    return f"{charger}" if connector is None else f"{charger}/{connector}"
 
 
 def _key(turn: Turn) -> str:

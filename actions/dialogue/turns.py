@@ -10,6 +10,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 
 from actions.bridge import Actor
+from actions.dialogue.reading import plain
 from actions.playbooks.book import DEFAULT, PLAYBOOKS
 from actions.playbooks.contact import Turn
 from actions.playbooks.find_charger_of_driver import Heard, Known
@@ -20,13 +21,17 @@ REQUESTED_SLOT = "requested_slot"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The latest message: `command` is the slash text of a tapped choice or an event, whose values are in `values`."""
+    """The latest message: `command` is the slash text of a tapped choice or an event, whose values are in `values`.
+
+    `ranking`: what the model thought of it, the likeliest first, as (intent, confidence).
+    """
 
     text: str
     intent: str
     command: bool
     values: Mapping[str, Any]
     metadata: Mapping[str, Any]
+    ranking: tuple[tuple[str, float], ...] = ()
 
 
 def message_of(tracker: Tracker) -> Message:
@@ -40,6 +45,10 @@ def message_of(tracker: Tracker) -> Message:
         command=text.startswith("/"),
         values={str(entity.get("entity")): entity.get("value") for entity in entities},
         metadata=metadata if isinstance(metadata, Mapping) else _last_metadata(tracker),
+        ranking=tuple(
+            (str(row.get("name") or ""), float(row.get("confidence") or 0))
+            for row in latest.get("intent_ranking") or ()
+        ),
     )
 
 
@@ -68,8 +77,17 @@ def _fallback_id(tracker: Tracker) -> str:
     return f"in_{(tracker.latest_message or {}).get('message_id') or len(tracker.events or [])}"
 
 
-def heard(tracker: Tracker) -> Heard:
+def words_of(tracker: Tracker) -> str:
+    """The driver's words; where a choice was tapped because words had not been understood, those."""
     message = message_of(tracker)
+    if not message.command:
+        return message.text
+    unclear = tracker.get_slot("unclear")
+    return str(unclear.get("text") or "") if isinstance(unclear, Mapping) and not message.values else ""
+
+
+def heard(tracker: Tracker) -> Heard:
+    message, words = message_of(tracker), plain(words_of(tracker))
     hint = message.metadata.get("charger_hint")
     connector_hint = _whole(message.metadata.get("connector_hint"))
     news = hint if isinstance(hint, str) and hint != tracker.get_slot("hint_seen") else None
@@ -77,8 +95,8 @@ def heard(tracker: Tracker) -> Heard:
     if message.command:
         chosen = message.values.get("charger_id")
         return Heard(
-            text="",
-            names_charger=True,
+            text=words,
+            names_charger=bool(message.values),
             chosen_charger=str(chosen) if chosen else None,
             chosen_connector=_whole(message.values.get("connector")),
             hint=news,
@@ -86,7 +104,7 @@ def heard(tracker: Tracker) -> Heard:
             driver=driver,
         )
     return Heard(
-        text=message.text,
+        text=words,
         names_charger=message.intent == "provide_charger_id",
         hint=news,
         connector_hint=connector_hint,
@@ -94,9 +112,16 @@ def heard(tracker: Tracker) -> Heard:
     )
 
 
-def known(tracker: Tracker) -> Known:
+def in_form(tracker: Tracker) -> bool:
+    """Whether charger or connector has been asked for by the form: not yet so in the turn that opens it."""
     active = (tracker.active_loop or {}).get("name") == "charger_form"
-    asked = tracker.get_slot(REQUESTED_SLOT) if active else None
+    return active and tracker.get_slot(REQUESTED_SLOT) is not None
+
+
+def known(tracker: Tracker) -> Known:
+    active = in_form(tracker)
+    # A question stays open over what is said in between, and over hours.
+    asked = tracker.get_slot(REQUESTED_SLOT) if active else tracker.get_slot("open_question")
     return Known(
         charger_id=tracker.get_slot("charger_id"),
         connector=_whole(tracker.get_slot("connector")),
@@ -116,8 +141,7 @@ def problem_of(tracker: Tracker) -> str:
 
 def reported(tracker: Tracker) -> frozenset[str]:
     """What the driver says to have done, in this message or before in this conversation."""
-    message = message_of(tracker)
-    said = frozenset() if message.command else reported_in(message.text)
+    said = reported_in(words_of(tracker))
     return said | frozenset(tracker.get_slot("reported") or ())
 
 
@@ -131,21 +155,10 @@ def _whole(value: Any) -> int | None:
         return None
 
 
-def times_misunderstood(events: Iterable[Mapping[str, Any]]) -> int:
-    """How many turns in a row, before this one, ended in not understanding. Forms count their own tries."""
-    count = 0
-    in_turn = False  # the present turn is not counted
-    misunderstood = False
-    for event in reversed(list(events)):
-        kind, name = event.get("event"), event.get("name")
-        if kind == "user":
-            if in_turn and not misunderstood:
-                break
-            count += misunderstood
-            in_turn, misunderstood = True, False
-        elif kind == "action" and in_turn and name == "action_misunderstood":
-            misunderstood = True
-    return count
+def times_misunderstood(tracker: Tracker) -> int:
+    """How often in a row the driver was not understood before this message. Forms count their own tries."""
+    unclear = tracker.get_slot("unclear")
+    return (_whole(unclear.get("times")) or 0) if isinstance(unclear, Mapping) else 0
 
 
 def slots(**values: Any) -> list[EventType]:
