@@ -100,12 +100,12 @@ async def front_door(
 
         lanes: dict[str, Lanes] = {}
 
-        def wake(lane: str) -> None:
+        def wake(lane: str, conversation: str | None = None) -> None:
             if lane in lanes:
-                lanes[lane].wake()
+                lanes[lane].wake(conversation)
 
         sayings = Sayings(settings.operator_name, settings.operator_phone, settings.emergency_number)
-        replies = Replies(store, feed, metrics, clock.now, lambda: wake("outbox"))
+        replies = Replies(store, feed, metrics, clock.now, lambda conversation: wake("outbox", conversation))
         hearing = Hearing(store, drivers, ears)
         carriers = carriers_from(settings)
         for carrier in set(carriers.values()):

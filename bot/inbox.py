@@ -48,7 +48,7 @@ class Inbox:
         metrics: Metrics,
         clock: Clock,
         danger: Danger,
-        new_item: Callable[[Lane], None],
+        new_item: Callable[[Lane, str], None],
     ) -> None:
         self._store = store
         self._feed = feed
@@ -213,7 +213,7 @@ class Inbox:
             self._metrics.received.labels(conversation.channel.value, kind.value).inc()
             log.info("accepted", conversation=conversation.id, message=item.id, kind=kind.value)
             self._feed.changed(conversation.id)
-            self._new_item(lane)
+            self._new_item(lane, conversation.id)
         else:
             self._metrics.duplicates.labels(conversation.channel.value).inc()
             log.info("duplicate_dropped", conversation=conversation.id, message=item.id)

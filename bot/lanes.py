@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
 
 import structlog
 
@@ -34,9 +33,15 @@ class Lanes:
         self._parallel = parallel
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._named: dict[str, None] = {}  # lanes that were said to have work, in the order in which they were
+        self._look = True
 
-    def wake(self) -> None:
-        """Says that there is new work somewhere."""
+    def wake(self, lane: str | None = None) -> None:
+        """Says that there is new work in this lane, or somewhere: then the store is looked through, which costs more."""
+        if lane is None:
+            self._look = True
+        else:
+            self._named[lane] = None
         self._wake.set()
 
     async def run(self) -> None:
@@ -47,9 +52,11 @@ class Lanes:
                 await self._start_lanes()
                 # Also looked at without a wake: another front door may have stored work. Not wait_for, which in Python
                 # 3.11 drops a cancellation that comes together with the wake.
-                with suppress(TimeoutError):
+                try:
                     async with asyncio.timeout(LOOK_AGAIN_S):
                         await self._wake.wait()
+                except TimeoutError:
+                    self._look = True
         finally:
             lanes = list(self._busy.values())
             for lane in lanes:
@@ -57,8 +64,9 @@ class Lanes:
             await asyncio.gather(*lanes, return_exceptions=True)
 
     async def _start_lanes(self) -> None:
+        self._start_named()
         room = self._parallel - len(self._busy)
-        if room <= 0:
+        if not self._look or room <= 0:
             return
         try:
             found = await self._find(room, list(self._busy))
@@ -68,8 +76,17 @@ class Lanes:
             await asyncio.sleep(PAUSE_AFTER_ERROR_S)
             self._wake.set()
             return
-        for lane in found:
-            self._busy[lane] = asyncio.create_task(self._run_lane(lane), name=f"{self._name}:{lane}")
+        self._look = len(found) >= room  # there may be more than there was room for
+        self._named.update(dict.fromkeys(found))
+        self._start_named()
+
+    def _start_named(self) -> None:
+        for lane in list(self._named):
+            if len(self._busy) >= self._parallel:
+                return
+            if lane not in self._busy:  # a busy one stays named: it may just have looked for the last time
+                del self._named[lane]
+                self._busy[lane] = asyncio.create_task(self._run_lane(lane), name=f"{self._name}:{lane}")
 
     async def _run_lane(self, lane: str) -> None:
         try:
@@ -78,6 +95,7 @@ class Lanes:
             # An error of one conversation, or of the store, must not end the others; the work is still in the store.
             log.exception("lane_failed", lanes=self._name, conversation=lane)
             await asyncio.sleep(PAUSE_AFTER_ERROR_S)
+            self._look = True
         finally:
             self._busy.pop(lane, None)
             self._wake.set()  # new work may have come after `work` looked last, and there is room for another lane

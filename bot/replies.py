@@ -51,7 +51,7 @@ class Replies:
         feed: Feed,
         metrics: Metrics,
         now: Callable[[], datetime],
-        new_delivery: Callable[[], None],
+        new_delivery: Callable[[str], None],
     ) -> None:
         self._store = store
         self._feed = feed
@@ -163,7 +163,7 @@ class Replies:
         stored = await self._store.add_entry(entry)
         self._feed.changed(conversation.id)
         if stored.delivery is not None:
-            self._new_delivery()
+            self._new_delivery(conversation.id)
         return stored
 
     async def _obey(self, entry: NewEntry, custom: dict[str, Any], item: Item, conversation: Conversation) -> None:
