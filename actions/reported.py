@@ -26,7 +26,7 @@ _DONE: dict[str, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "distress": re.compile(
-        r"\b(?:can'?t|cannot|cant)\b.{0,12}\b(?:leave|get (?:out|away|home))\b|\b(?:locked|trapped|stuck|stranded) (?:in|inside)\b"
+        r"\b(?:can'?t|cannot|cant)\b.{0,12}\b(?:leave|get (?:out|away|home))\b|\b(?:i'?m|i am|we'?re|we are|am|are) (?:locked|trapped|stuck) (?:in|inside|here)\b"
         r"|\b(?:trapped|stranded)\b|\b(?:kids?|baby|child|children|toddler|dog)\b.{0,25}\b(?:in|inside)\b.{0,8}\b(?:car|truck|vehicle)\b"
         r"|\b(?:hospital|ambulance|emergency|freezing)\b"
         r"|\bno (?:me )?puedo (?:ir(?:me)?|salir)\b|\b(?:atrapad|varad)[oa]s?\b|\b(?:ni[nñ][oa]s?|beb[eé])\b.{0,25}\b(?:carro|coche|auto)\b"

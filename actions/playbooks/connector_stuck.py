@@ -26,6 +26,7 @@ from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, Tried
 
 AGAIN_S = 30.0  # between two tries of the lock, while the driver relieves the cable
 ANSWER_S = 2.0  # a lock that opens is told at once: the driver must pull while it is open
+UNLOCK_WITHIN = timedelta(hours=1)  # safety rule own-session-only
 PULL_S = 120.0  # how long a plug that the car lets go is watched for
 _DISTRESS = "distress"  # what a driver reports who is locked in, or has somebody in the car: a person, at once
 _RUNNING = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
@@ -127,11 +128,24 @@ async def free(ports: Ports, contact: Contact, seen: Diagnosis, plug: Connector,
     elif (last := contact.last("unlock")) and ports.clock.now() - last < timedelta(seconds=AGAIN_S):
         async for step in _later(ports, contact, seen, "say_unlock_soon"):
             yield step
+    elif not ended and not await _was_theirs(ports, contact, seen):
+        # The gate opens a lock only for the driver whose session it was; a person can find out whose plug it is.
+        async for step in _person(Say("say_unlock_refused", named), "whose plug it is cannot be told from here"):
+            yield step
     else:
         if not ended:  # a lock that just had its session ended is seldom held: no advice that is old at once
             yield Say("say_unlocking", named, first=True)
         async for step in _unlock(ports, contact, seen):
             yield step
+
+
+async def _was_theirs(ports: Ports, contact: Contact, seen: Diagnosis) -> bool:
+    """Whether a session of the driver's ended here of late. The gate knows more, such as whether somebody came since."""
+    since = ports.clock.now() - UNLOCK_WITHIN
+    return any(
+        one.charger == seen.charger.id and one.connector in (None, seen.connector) and (one.ended_at or since) >= since
+        for one in await ports.chargers.ended_sessions(contact.driver)
+    )
 
 
 async def _pending(ports: Ports, contact: Contact, command: Command) -> Steps:

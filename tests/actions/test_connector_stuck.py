@@ -14,6 +14,7 @@ STUCK = contact("connector_stuck")
 
 
 def socketed(bridge: FakeBridge, status: str = "Finishing", **more: Any) -> None:
+    bridge.ended = [{**session("drv-ada", 900), "state": "ended", "ended_at": "2026-01-01T12:02:00Z"}]
     bridge.chargers["CL-1042"] = charger("1042", connector(1, status, tethered=False, **more))
 
 
@@ -34,6 +35,14 @@ async def test_a_session_that_does_not_end_is_never_unlocked(bridge: FakeBridge,
     bridge.ends = [{"state": "not_verified", "outcome": "accepted_no_effect"}]
     played = await play(chargers, STUCK)
     assert (actions(bridge), played.said[-1]) == (["stop"], "say_stuck_not_ended")
+
+
+async def test_a_lock_is_not_promised_to_whom_no_session_there_was(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    socketed(bridge)
+    bridge.ended = []
+    played = await play(chargers, STUCK)
+    assert (played.said, played.outcome) == (["say_unlock_refused"], Outcome.HANDED_OVER)
+    assert bridge.commands == {}
 
 
 @pytest.mark.parametrize("row", [{"session": session("drv-bob", 900)}, {"session": None}])

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from actions.charging import BridgeClient
 from actions.playbooks.steps import Offer, Outcome, Tried
-from tests.actions.fake_bridge import FakeBridge, charger, connector
+from tests.actions.fake_bridge import FakeBridge, charger, connector, session
 from tests.actions.playing import NOW, contact, play, wake
 
 STUCK = contact("connector_stuck")
@@ -14,6 +14,7 @@ FAILED = {"state": "not_verified", "outcome": "accepted_no_effect"}
 
 def socketed(bridge: FakeBridge) -> None:
     bridge.chargers["CL-1042"] = charger("1042", connector(1, "Finishing", tethered=False))
+    bridge.ended = [{**session("drv-ada", 900), "state": "ended", "ended_at": "2026-01-01T12:02:00Z"}]
 
 
 async def test_a_lock_that_says_it_opened_is_told_at_once(bridge: FakeBridge, chargers: BridgeClient) -> None:

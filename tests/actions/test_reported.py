@@ -28,6 +28,15 @@ def test_it_is_heard(text: str, name: str) -> None:
     assert name in reported_in(text)
 
 
-@pytest.mark.parametrize("text", ["card wont work", "my card is not accepted", "plugged in, nothing happens", "1042"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "card wont work",
+        "my card is not accepted",
+        "plugged in, nothing happens",
+        "1042",
+        "the plug is locked in the socket",
+    ],
+)
 def test_nothing_is_read_into_plain_words(text: str) -> None:
     assert not reported_in(text) & {"distress", "bank_card", "member_card", "asks_cost"}
