@@ -37,7 +37,7 @@ function chargers(cards: ChargerCard[], texts: Texts, language: string, actions:
         h(
           "div",
           { class: "row" },
-          h("button", { type: "button", class: "small", "aria-label": fill(texts.hereAt, { name: card.name }), click: () => actions.at(card) }, texts.hereShort),
+          h("button", { type: "button", class: "small", "aria-label": `${texts.hereShort}: ${card.name}`, click: () => actions.at(card) }, texts.hereShort),
           map && outward(map, texts.newTab, { class: "small", "aria-label": `${fill(texts.mapOf, { name: card.name })} (${texts.newTab})` }, texts.map),
         ),
       ),

@@ -46,7 +46,7 @@ export class Header {
     );
     const title = h(options.page ? "h1" : "h2", { id: options.titleId, part: "title" }, texts.title);
     this.element = h(
-      "header",
+      "div",
       { class: "header", part: "header" },
       h("slot", { name: "logo" }, h("span", { class: "logo", "aria-hidden": "true" }, icon("bolt", true))),
       h("div", { class: "titles" }, title, this.subtitle),
