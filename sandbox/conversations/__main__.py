@@ -1,7 +1,6 @@
 """`make score`: plays every scenario against a product of its own, judges, prints the measures, writes the report.
 
-Exit code 0; 1 on any unsafe act or false claim; 2 when it could not run. With `--against-running` it plays against a stack
-that runs already on this machine's settings; that stack must have been started with what `--write-network` prints.
+Exit code 0; 1 on any unsafe act or false claim; 2 when it could not run.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -48,8 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
             for scenario in chosen:
                 print(f"{scenario.id}: {scenario.shows}")
             return 0
-        if options.write_network is not None:
-            return _write_network(every, options.write_network)
         return asyncio.run(_score(every, chosen, options))
     except (BadScenario, network.TooManyDrivers, SettingsError, StackError, CannotPlay, OSError) as error:
         print(f"score: {error}", file=sys.stderr)
@@ -71,10 +67,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--parallel", type=int, default=PARALLEL, help=f"conversations at a time (default {PARALLEL})")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of report.html and score.json")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="folder of the scenario files")
-    parser.add_argument(
-        "--against-running", action="store_true", help="use the stack that runs on this machine's settings"
-    )
-    parser.add_argument("--write-network", type=Path, metavar="DIR", help="write the scenarios' network there, and end")
     parser.add_argument("--verbose", action="store_true", help="say what is being played")
     options = parser.parse_args(arguments)
     if not 0.1 <= options.speed <= 100 or not 1 <= options.parallel <= 32:
@@ -96,36 +88,15 @@ def _matches(scenario: Scenario, pattern: str) -> bool:
     return fnmatch.fnmatch(scenario.id, pattern) or pattern in scenario.id
 
 
-def _write_network(scenarios: Sequence[Scenario], folder: Path) -> int:
-    network.write(scenarios, network.cast(scenarios), folder)
-    print("Start the stack with these settings, then play with --against-running:")
-    for name, value in {
-        "SANDBOX_NETWORK": folder,
-        "CHARGERS_FILE": folder / "network.json",
-        "DRIVERS_FILE": folder / "drivers.json",
-        "SANDBOX_CSMS_URL": "ws://127.0.0.1:9101/ocpp",
-        "TWILIO_ACCOUNT_SID": stack.ACCOUNT,
-        "TWILIO_AUTH_TOKEN": "score",
-        "TWILIO_FROM_NUMBER": stack.OUR_NUMBER,
-        "TWILIO_API_URL": "http://127.0.0.1:9102",
-        "CLOCK_SPEED": f"{SPEED:g}",
-    }.items():
-        print(f"{name}={value}")
-    return 0
-
-
 async def _score(every: Sequence[Scenario], chosen: Sequence[Scenario], options: argparse.Namespace) -> int:
     began = time.monotonic()
     people = network.cast(every)
-    if options.against_running:
-        played, speed = await _against_running(chosen, people, options), Settings.load().clock_speed
-    else:
-        played, speed = await _on_own_stack(every, chosen, people, options), options.speed
+    played = await _on_own_stack(every, chosen, people, options)
     verdicts = [each.verdict for each in played]
     about = {
         "scenarios_played": len(played),
         "seconds": round(time.monotonic() - began, 1),
-        "clock_speed": speed,
+        "clock_speed": options.speed,
         "parallel": options.parallel,
     }
     options.out.mkdir(parents=True, exist_ok=True)
@@ -134,6 +105,7 @@ async def _score(every: Sequence[Scenario], chosen: Sequence[Scenario], options:
     )
     (options.out / "report.html").write_text(report.page(played, about), "utf-8")
     print(measures.table(verdicts))
+    print(f"\nThe bot's share of the way to an effect:\n{measures.speed_lines(verdicts)}\n")
     for verdict in verdicts:
         if not verdict.right:
             print(f"wrong: {verdict.scenario}: {'; '.join(verdict.reasons)}")
@@ -164,27 +136,6 @@ async def _on_own_stack(
         await carrier.close()
 
 
-async def _against_running(
-    chosen: Sequence[Scenario], people: network.Cast, options: argparse.Namespace
-) -> list[Played]:
-    """Raises StackError where the running stack's settings leave no room for the tap and the carrier."""
-    settings = Settings.load()
-    tap_port, carrier_port = (urlsplit(url).port for url in (settings.sandbox_csms_url, settings.twilio_api_url))
-    if tap_port is None or carrier_port is None:
-        raise StackError("SANDBOX_CSMS_URL and TWILIO_API_URL must be on this machine; see --write-network")
-    carrier = Carrier(settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from_number)
-    tap = Tap(f"ws://127.0.0.1:{settings.ocpp_port}/ocpp")
-    try:
-        await tap.start(tap_port)
-        await carrier.start(carrier_port)
-        async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
-            (await http.post(f"http://127.0.0.1:{settings.sandbox_port}/v1/reset")).raise_for_status()
-        return await _play_all(chosen, settings, carrier, tap, people, options.parallel)
-    finally:
-        await tap.close()
-        await carrier.close()
-
-
 async def _play_all(
     scenarios: Sequence[Scenario],
     settings: Settings,
@@ -210,9 +161,15 @@ async def _play_all(
         )
         seats = asyncio.Semaphore(parallel)
 
+        ended = 0
+
         async def one(scenario: Scenario) -> Played:
+            nonlocal ended
             async with seats:
-                return await play(scenario, stage)
+                played = await play(scenario, stage)
+            ended += 1
+            print(f"{ended:3} of {len(scenarios)}  {played.verdict.end:12} {scenario.id}", file=sys.stderr, flush=True)
+            return played
 
         ordered = sorted(scenarios, key=lambda each: -each.expect.within_s)
         played = await asyncio.gather(*(one(each) for each in ordered))

@@ -83,10 +83,50 @@ def rows(verdicts: Sequence[Verdict]) -> list[Row]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """The bot's share of the way from a driver's last needed message to an effect, in real seconds: to the command, and with the words that tell
+    of the effect. The charger's own time between is in neither.
+    """
+
+    kind: str
+    count: int
+    command_median_s: float | None
+    command_p95_s: float | None
+    told_median_s: float | None
+    told_p95_s: float | None
+
+
+def speeds(verdicts: Sequence[Verdict]) -> list[Speed]:
+    """One row each for starts, stops and unlocks, and for the starts that help a driver whose card failed."""
+    found = []
+    for kind in ("start", "stop", "unlock", "rfid"):
+        cures = [
+            cure
+            for verdict in verdicts
+            for cure in verdict.cures
+            if (cure.kind == "start" and verdict.problem == "rfid_failed") == (kind == "rfid")
+            and (kind == "rfid" or cure.kind == kind)
+        ]
+        to_command, told = [each.to_command_s for each in cures], [each.bot_s for each in cures]
+        found.append(
+            Speed(
+                kind,
+                len(cures),
+                quantile(to_command, 0.5),
+                quantile(to_command, 0.95),
+                quantile(told, 0.5),
+                quantile(told, 0.95),
+            )
+        )
+    return found
+
+
 def as_json(verdicts: Sequence[Verdict], about: dict[str, Any]) -> dict[str, Any]:
     return {
         **about,
         "measures": [{**asdict(each), "right_share": round(each.right_share, 4)} for each in rows(verdicts)],
+        "speeds": [asdict(each) for each in speeds(verdicts)],
         "scenarios": [asdict(verdict) for verdict in sorted(verdicts, key=lambda each: each.scenario)],
     }
 
@@ -111,6 +151,15 @@ def table(verdicts: Sequence[Verdict]) -> str:
         ]
         shown.append("  ".join(cells).rstrip())
     return "\n".join(shown)
+
+
+def speed_lines(verdicts: Sequence[Verdict]) -> str:
+    """The speeds for a terminal."""
+    return "\n".join(
+        f"{each.kind:8} {each.count:3}  to the command {number(each.command_median_s)} s (p95 {number(each.command_p95_s)}), "
+        f"with the words {number(each.told_median_s)} s (p95 {number(each.told_p95_s)})"
+        for each in speeds(verdicts)
+    )
 
 
 def number(value: float | None, digits: int = 2) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from sandbox.conversations.charts import outcome_bars, seconds_strip
-from sandbox.conversations.measures import Row, number, rows
+from sandbox.conversations.measures import Row, Speed, number, rows, speeds
 from sandbox.conversations.play import Played
 
 GOAL_P95_S = 5.0
@@ -61,6 +61,8 @@ def page(played: Sequence[Played], about: Mapping[str, Any]) -> str:
 without the chargers' own time; “to effect” is the bot's share from the message to the command and from the effect to the words.</p>
 <div class="scroll"><table><thead><tr>{"".join(f"<th>{escape(each)}</th>" for each in _HEADS)}</tr></thead>
 <tbody>{"".join(_row(each) for each in measured)}</tbody></table></div>
+<h2>The way to an effect</h2><div class="scroll"><table><thead><tr><th>effect</th><th>times</th><th>to the command s, median</th><th>p95</th>
+<th>with the words s, median</th><th>p95</th></tr></thead><tbody>{"".join(_speed(each) for each in speeds([each.verdict for each in played]))}</tbody></table></div>
 <h2>Outcomes</h2>{bars}<h2>Seconds of bot time a turn</h2>{strips}
 <h2>Conversations</h2>{conversations}</main></body></html>
 """
@@ -74,6 +76,14 @@ def _row(row: Row) -> str:
         number(row.cure_p95_s), str(row.unanswered), str(row.broken_promises),
     ]  # fmt: skip
     return f"<tr><td>{escape(row.problem)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _speed(speed: Speed) -> str:
+    cells = [
+        str(speed.count), number(speed.command_median_s), number(speed.command_p95_s),
+        number(speed.told_median_s), number(speed.told_p95_s),
+    ]  # fmt: skip
+    return f"<tr><td>{escape(speed.kind)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _worst_first(played: Played) -> tuple[bool, bool, str]:

@@ -12,7 +12,7 @@ from sandbox.conversations.scenario import Scenario
 from sandbox.conversations.words import Words
 
 # Without turn ids (SMS): a reply belongs to a message when it comes this soon after it or after the reply before.
-TURN_REAL_S, GAP_REAL_S = 8.0, 2.0
+TURN_REAL_S, GAP_REAL_S = 30.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,17 @@ def test_the_way_to_the_effect_is_message_to_command_and_effect_to_words(tmp_pat
     assert (cure.kind, cure.to_command_s, cure.to_words_s) == ("start", pytest.approx(2.5), pytest.approx(1.0))
 
 
+def test_a_slow_bot_is_measured_as_slow_whatever_the_charger_took(tmp_path: Path) -> None:
+    slow = waiting().driver(0, "7001 wont start").bot(20, "Charger 7001 sees your plug. Starting it now.")
+    slow.call(20.5, "RemoteStartTransaction", connectorId=1, idTag=ADA)
+    slow.state(23, charger(connector(1, token=ADA, power_w=7200), connector(2)))
+    found = verdict(scenario(tmp_path), slow.bot(53, "It's charging now.").end(60))
+    start = next(each for each in measures.speeds([found]) if each.kind == "start")
+    assert (start.command_p95_s, start.told_p95_s) == (pytest.approx(20.5), pytest.approx(50.5))
+    assert measures.row("x", [found]).first_words_p95_s == pytest.approx(20.0)
+    assert next(each for each in measures.speeds([found]) if each.kind == "rfid").count == 0
+
+
 def test_a_message_without_an_answer_is_counted(tmp_path: Path) -> None:
     found = verdict(scenario(tmp_path), waiting().driver(0, "hello").end(99))
     assert measures.row("x", [found]).unanswered == 1
