@@ -1,0 +1,179 @@
+"""Twilio's line, need by need: what a channel for drivers must do and the one that comes with Rasa does not. Over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+from twilio.request_validator import RequestValidator
+
+from bot.channels.twilio import STATUS_PATH, WHATSAPP_PATH
+from tests.bot.doors import PUBLIC_URL, TWILIO_TOKEN, new_sid, until
+from tests.bot.fake_rasa import FakeRasa, Turn
+from tests.channels.lines import ADA, BOB, Lines, open_lines
+from tests.channels.test_whatsapp import JPEG
+
+KEY_HEADER = "X-Twilio-Webhooks-Signature-Settings"
+
+
+async def post(lines: Lines, path: str, fields: dict[str, str], headers: dict[str, str] | None = None, key: str = TWILIO_TOKEN) -> int:  # fmt: skip
+    algorithm = "HMAC_SHA256" if headers else None
+    signature = RequestValidator(key).compute_signature(f"{PUBLIC_URL}{path}", fields, algorithm)
+    kind = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
+    answer = await lines.door.http.post(path, content=urlencode(fields).encode(), headers={**kind, **(headers or {})})
+    return answer.status_code
+
+
+def text(body: str, sender: str = ADA, **more: str) -> dict[str, str]:
+    return {"MessageSid": new_sid(), "From": sender, "To": "+15550000000", "Body": body, "NumMedia": "0", **more}
+
+
+async def test_signature_an_unsigned_post_sends_nothing(lines: Lines) -> None:
+    answer = await lines.door.form(urlencode(text("hi")))
+    assert answer.status_code == 403
+    assert lines.rasa.asked == []
+    await lines.metric('refused_total{channel="sms",reason="bad-signature"} 1.0')
+
+
+async def test_signature_by_shared_key_counts_only_with_its_own_algorithm(tmp_path: Path, rasa: FakeRasa) -> None:
+    path, sha256 = "/webhooks/twilio/sms", {KEY_HEADER: "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"}
+    async with open_lines(tmp_path, rasa, TWILIO_WEBHOOK_KEY="shared") as lines:
+        assert await post(lines, path, text("one"), sha256, key="shared") == 200
+        assert await post(lines, path, text("two")) == 200  # those that the auth token signs still come
+        assert await post(lines, path, text("x"), sha256, key=TWILIO_TOKEN) == 403
+        assert await post(lines, path, text("x"), {KEY_HEADER: "key=k,algorithm=HMAC_MD5"}, key="shared") == 403
+        await until(lambda: rasa.messages == ["one", "two"], "both schemes are taken")
+    (tmp_path / "without").mkdir()
+    async with open_lines(tmp_path / "without", rasa) as lines:
+        assert await post(lines, path, text("x"), sha256, key="shared") == 403
+        assert await post(lines, path, text("x"), sha256, key="") == 403
+
+
+async def test_dedupe_a_message_that_comes_again_is_not_answered_again(lines: Lines) -> None:
+    lines.world.postman.manners = lines.world.postman.manners.changed({"duplicate": 1.0})
+    lines.sms("once")
+    await until(lambda: len(lines.world.postman.acknowledged_s) >= 2, "it came twice")
+    await lines.metric("duplicates_total")
+    assert len(await lines.hears("sms", 2)) == 2
+
+
+async def test_one_reply_is_one_message_and_shows_no_intent(lines: Lines) -> None:
+    buttons = [{"title": "Great", "payload": "/mood_great"}, {"title": "Bad", "payload": "/mood_unhappy"}]
+    lines.rasa.plans = [Turn(lines=[{"text": "Line one.\n\nHow are you?", "buttons": buttons}])]
+    lines.sms("hi")
+    assert (await lines.hears("sms", 2))[1] == "Line one.\n\nHow are you?\n1 Great\n2 Bad"
+
+
+async def test_spanish_reaches_the_model_as_it_was_written(lines: Lines) -> None:
+    lines.sms("¡Hola! ¿Está libre?")
+    await until(lambda: lines.rasa.messages == ["¡Hola! ¿Está libre?"], "no letter was changed")
+
+
+async def test_media_only_is_answered_and_the_picture_kept(lines: Lines) -> None:
+    lines.world.text("sms", ADA, "", (JPEG, "image/jpeg"))
+    assert "kept the picture" in (await lines.hears("sms", 2))[1]
+    assert lines.rasa.asked == []
+
+
+async def test_location_reaches_the_dialogue_with_its_coordinates(lines: Lines) -> None:
+    fields = text("", "whatsapp:+16135550101", Latitude="45.42", Longitude="-75.69", Label="Rideau")
+    assert await post(lines, "/webhooks/twilio/sms", fields) == 200
+    await until(lambda: len(lines.rasa.asked) == 1, "the place is told")
+    _, message, metadata = lines.rasa.asked[0]
+    assert message == "/provide_location"
+    assert metadata["location"] == {"latitude": 45.42, "longitude": -75.69, "name": "Rideau", "address": None}
+    nowhere = text("here", "whatsapp:+16135550101", Latitude="nan", Longitude="999")
+    assert await post(lines, "/webhooks/twilio/sms", nowhere) == 200
+    await until(lambda: len(lines.rasa.asked) == 2, "a place that is none is left out")
+    assert lines.rasa.asked[1][1:][0] == "here"
+
+
+async def test_whatsapp_through_twilio_with_tokens_ids_and_numbered_choices(tmp_path: Path, rasa: FakeRasa) -> None:
+    buttons = [{"title": "Left", "payload": "/left"}, {"title": "Right", "payload": "/right"}]
+    rasa.plans = [Turn(lines=[{"text": "Which side?", "buttons": buttons}])]
+    env = {"WHATSAPP_PHONE_NUMBER_ID": "", "TWILIO_WHATSAPP_NUMBER": "+15550000001"}
+    async with open_lines(tmp_path, rasa, **env) as lines:
+        lines.world.network.heard[ADA] = lines.world.network.now()
+        known = {"ExternalUserId": "CA.1349"}
+        assert await post(lines, WHATSAPP_PATH, text("1042", "whatsapp:+16135550101", **known)) == 200
+        await lines.hears("whatsapp", 2)
+        assert lines.heard("whatsapp")[1] == "Which side?\n1 Left\n2 Right"
+        assert rasa.asked[0][2]["driver"] == "drv-ada"
+        assert await post(lines, WHATSAPP_PATH, text("2", "whatsapp:CA.1349")) == 200  # without the number now
+        await until(lambda: rasa.messages[1:] == ["/right"], "the same conversation goes on")
+        tapped = text("Left", "whatsapp:CA.1349", ButtonPayload="/restart", ButtonText="Left")
+        assert await post(lines, WHATSAPP_PATH, tapped) == 200
+        await until(lambda: rasa.messages[2:] == ["Left"], "a payload that we never offered is nothing but its title")
+        assert await post(lines, WHATSAPP_PATH, text("hi", "whatsapp:nobody")) == 400
+
+
+async def test_too_many_requests_are_waited_out_and_no_reply_is_lost(lines: Lines) -> None:
+    manners = lines.world.postman.manners
+    lines.world.postman.manners = manners.changed({"fail": 1.0})
+    lines.sms("one")
+    await lines.metric('delivery_retries_total{reason="carrier"}')
+    lines.world.postman.manners = manners
+    assert (await lines.hears("sms", 2))[1] == "You said: one"
+    assert len(lines.heard("sms")) == 2
+
+
+async def test_a_slow_carrier_holds_up_neither_webhooks_nor_health(lines: Lines) -> None:
+    lines.world.postman.manners = lines.world.postman.manners.changed({"answer_s": 1.0})
+    lines.sms("hi")
+    await until(lambda: len(lines.rasa.asked) == 1, "a send is under way")
+    began = time.perf_counter()
+    assert (await lines.door.http.get("/healthz")).status_code == 200
+    lines.sms("still there?", BOB)
+    await until(lambda: len(lines.world.postman.acknowledged_s) == 2, "acknowledged meanwhile")
+    assert time.perf_counter() - began < 0.5
+
+
+async def test_a_typed_command_is_words(lines: Lines) -> None:
+    lines.sms("/restart")
+    await until(lambda: lines.rasa.messages == ["restart"], "no intent was run")
+
+
+async def test_statuses_only_move_forward_and_wrong_ones_are_refused(lines: Lines) -> None:
+    lines.world.postman.manners = lines.world.postman.manners.changed({"duplicate": 0.5})
+    for _ in range(4):
+        lines.sms("hi")
+    await lines.hears("sms", 5)
+    await until(lambda: lines.world.postman.under_way == 0, "all statuses have come, some twice, some late")
+    await lines.metric('statuses_total{carrier="twilio",status="delivered"} 5.0')
+    said = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    assert await post(lines, STATUS_PATH, said) == 204  # of a message that is not ours: nothing follows
+    assert await post(lines, STATUS_PATH, {**said, "MessageSid": "../x"}) == 400
+    assert (await lines.door.http.post(STATUS_PATH, content=b"a=b")).status_code in {403, 415}
+
+
+async def test_what_did_not_arrive_is_sent_once_more_and_then_left(lines: Lines) -> None:
+    lines.world.postman.manners = lines.world.postman.manners.changed({"undelivered": 1.0})
+    lines.sms("hi")
+    await lines.hears("sms", 4)
+    assert sorted(lines.heard("sms")) == sorted(lines.heard("sms")[:2] * 2)
+    await until(lambda: lines.world.postman.under_way == 0, "all statuses have come")
+    await asyncio.sleep(0.3)
+    assert len(lines.heard("sms")) == 4
+
+
+async def test_quick_texts_of_one_thought_are_one_turn(tmp_path: Path, rasa: FakeRasa) -> None:
+    async with open_lines(tmp_path, rasa, SETTLE_S="0.15") as lines:
+        for part in ("hi", "im at 1042", "and it wont start"):
+            lines.sms(part)
+            await until(lambda: lines.world.postman.under_way == 0, "acknowledged")
+        await lines.hears("sms", 2)
+        assert rasa.messages == ["hi\nim at 1042\nand it wont start"]
+        assert lines.heard("sms")[1].startswith("You said: hi")
+        began = time.perf_counter()
+        lines.sms("the screen is dark.")
+        await lines.hears("sms", 3)
+        assert time.perf_counter() - began < 1.0
+        rasa.plans = [Turn(lines=[{"text": "Which?", "buttons": [{"title": "Left", "payload": "/left"}]}])]
+        lines.sms("it has two cables")
+        await lines.hears("sms", 4)
+        lines.sms("1")
+        lines.sms("please hurry")
+        await lines.hears("sms", 6)
+        assert sorted(rasa.messages[3:]) == ["/left", "please hurry"]
