@@ -53,6 +53,19 @@ class ActionsClient:
         """Gives a driver's words to a case. Raises ActionsError."""
         await self._post(f"/v1/cases/{case}/messages", message)
 
+    async def payment_page(self, payment: str) -> str:
+        """The address of the page on which a payment is made. Raises ActionsError."""
+        try:
+            answer = await self._http.get(f"/v1/payments/{payment}/page")
+        except httpx.HTTPError as error:
+            raise ActionsError(repr(error)) from error
+        if not answer.is_success:
+            raise ActionsRefused(answer.status_code)
+        try:
+            return str(answer.json()["url"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ActionsError("the answer names no page") from error
+
     async def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         try:
             answer = await self._http.post(path, json=body)

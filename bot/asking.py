@@ -18,6 +18,7 @@ from bot.backoff import delay_s
 from bot.choices import meant_by_text, open_choices
 from bot.drivers import Driver
 from bot.metrics import Metrics
+from bot.pan import is_mostly_card, mask_cards
 from bot.rasa_client import RasaClient, RasaDown, RasaError, RasaLost, RasaRefused, Reply
 from bot.replies import RECENT, Replies
 from bot.sayings import Sayings
@@ -144,7 +145,9 @@ class Asking:
             # The question has passed; its payload could now confirm something else, so the choice becomes words.
             return item.shown or ""
         meant = meant_by_text(item.text, choices)
-        return meant.payload if meant is not None else item.text
+        if meant is None and is_mostly_card(item.text):
+            return "/payment_failed"  # nothing but card details: somebody wants to pay
+        return meant.payload if meant is not None else mask_cards(item.text)
 
     async def _converse(self, item: Item, conversation: Conversation, driver: Driver, message: str) -> str:
         """One attempt. Raises RasaError, and TimeoutError where the turn did not end in time."""

@@ -17,7 +17,7 @@ from sanic.response import raw
 
 from bot.actions_client import ActionsClient
 from bot.asking import Asking, Limits
-from bot.channels import bridge, desk, terminal, twilio, web, web_pages, whatsapp
+from bot.channels import bridge, desk, stripe_events, terminal, twilio, web, web_pages, whatsapp
 from bot.channels import pictures as pictures_page
 from bot.channels.carriers import carriers_from, paces_from, templates_from
 from bot.channels.web_live import LiveSessions
@@ -191,6 +191,7 @@ async def front_door(
 
         app = _app(settings, store, inbox, feed, metrics, rasa, clock)
         statuses = Statuses(store, metrics, wall, tuning.sends.again_s, lambda: wake("outbox"))
+        app.blueprint(stripe_events.blueprint(settings, inbox, metrics, clock, actions))
         app.blueprint(twilio.blueprint(settings, inbox, statuses, metrics))
         app.blueprint(whatsapp.blueprint(settings, inbox, statuses, metrics))
         app.blueprint(pictures_page.blueprint(settings.operator_key, store, pictures))

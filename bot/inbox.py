@@ -133,12 +133,14 @@ class Inbox:
         title = entry.options[int(index)].title
         return await self._accept(conversation, source, Kind.CHOICE, token, title, client_id, hint)
 
-    async def news(self, event_id: str, conversation_id: str, message: str) -> bool | None:
-        """An event of the bridge, as the message for Rasa: False where it had come before, None where there is no such conversation."""
+    async def news(
+        self, event_id: str, conversation_id: str, message: str, *, origin: str = "bridge"
+    ) -> bool | None:
+        """An event of another process, as the message for Rasa: False where it had come before, None where there is no such conversation."""
         conversation = await self._store.conversation(conversation_id)
         if conversation is None:
             return None
-        _, new = await self._accept(conversation, f"bridge:{event_id}", Kind.EVENT, message, None, None, None)
+        _, new = await self._accept(conversation, f"{origin}:{event_id}", Kind.EVENT, message, None, None, None)
         return new
 
     async def offers(self, conversation_id: str) -> list[str]:

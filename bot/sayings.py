@@ -50,6 +50,9 @@ class Sayings:
             return self._say("media_kept" if kept else "media_only", language)
         return self._say("empty", language)
 
+    def card_removed(self, language: str) -> str:
+        return self._say("card_removed", language)
+
     def failed(self, language: str) -> str:
         return self._say("failed_", language)
 

@@ -15,6 +15,7 @@ from bot.feed import Feed
 from bot.hearing import Hearing
 from bot.media import Pictures
 from bot.metrics import Metrics
+from bot.pan import had_card
 from bot.replies import RECENT, Replies
 from bot.sayings import Sayings
 from bot.settling import Settling
@@ -115,7 +116,9 @@ class Turns:
             return "suppressed"
         keeping = asyncio.create_task(self._pictures.keep(item, conversation.channel))
         try:
-            async with self._patience(item, conversation, driver):
+            if item.kind is Kind.TEXT and had_card(item.text):
+            await self._replies.say(item, conversation, "card", say.card_removed(language))
+        async with self._patience(item, conversation, driver):
                 return await self._asking.ask(item, conversation, driver)
         finally:
             await keeping
