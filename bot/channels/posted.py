@@ -10,7 +10,7 @@ from sanic import HTTPResponse, Request
 
 from bot.inbox import Hint, Inbox
 from bot.store.base import BotStore
-from bot.store.model import Conversation
+from bot.store.model import Conversation, Place
 from bot.words import MAX_TEXT
 from chargeline.web import Problem, json_object, json_response
 
@@ -27,18 +27,20 @@ class Posted:
     text: str | None
     choice: str | None
     hint: Hint | None
+    place: Place | None = None
 
 
 def read(body: dict[str, Any]) -> Posted:
     """Raises a 400 or 413 Problem naming the field that is wrong."""
     client_id, text, choice = client_id_of(body), body.get("text"), body.get("choice")
-    if (text is None) == (choice is None):
-        raise Problem(400, "bad-field", "Either text or choice is expected.")
+    place = place_of(body.get("location"))
+    if [text, choice, place].count(None) != 2:
+        raise Problem(400, "bad-field", "One of text, choice and location is expected.")
     if choice is not None and (not isinstance(choice, str) or not _TOKEN.fullmatch(choice)):
         raise Problem(400, "bad-field", "choice: a token of an offered choice is expected.")
     if text is not None:
         text = text_of(text)
-    return Posted(client_id, text, choice, hint_from(body.get("charger"), body.get("connector")))
+    return Posted(client_id, text, choice, hint_from(body.get("charger"), body.get("connector")), place)
 
 
 def client_id_of(body: dict[str, Any]) -> str:
@@ -58,6 +60,17 @@ def text_of(text: object) -> str:
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
         raise Problem(400, "bad-field", "text: not valid Unicode.")
     return text
+
+
+def place_of(given: object) -> Place | None:
+    """Where the driver's device says to be, in degrees (WGS 84). Raises a 400 Problem."""
+    if given is None:
+        return None
+    found = [given.get(name) if isinstance(given, dict) else None for name in ("latitude", "longitude")]
+    for value, most in zip(found, (90, 180), strict=True):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+            raise Problem(400, "bad-field", "location: latitude and longitude in degrees are expected.")
+    return Place(found[0], found[1])
 
 
 def hint_from(charger: object, connector: object) -> Hint | None:
@@ -82,6 +95,8 @@ async def take(request: Request, conversation: Conversation, store: BotStore, in
         taken = await inbox.choice(conversation, source, posted.choice, client_id=posted.client_id, hint=posted.hint)
         if taken is None:
             raise Problem(404, "unknown-choice", "This choice was never offered here.")
+    elif posted.place is not None:
+        taken = await inbox.place(conversation, source, posted.place, client_id=posted.client_id, hint=posted.hint)
     else:
         assert posted.text is not None
         taken = await inbox.text(conversation, source, posted.text, client_id=posted.client_id, hint=posted.hint)

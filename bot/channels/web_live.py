@@ -88,7 +88,7 @@ def card_of(session: Mapping[str, Any], charger: Mapping[str, Any], now: datetim
         "energy_wh": session.get("energy_wh"),
         "power_w": None if ended else session.get("power_w"),
         "max_kw": plug.get("max_kw"),
-        "cost": cost_of(charger.get("tariff"), session.get("energy_wh"), length),
+        "cost": cost_of(session.get("tariff") or charger.get("tariff"), session.get("energy_wh"), length),
         "at": session.get("last_meter_at"),
     }
 

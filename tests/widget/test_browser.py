@@ -77,7 +77,7 @@ async def test_a_driver_chats_taps_a_choice_and_finds_it_all_again(browser: Brow
     shown = await chat.lines.count()
     await chat.page.reload()
     await expect(chat.lines).to_have_count(shown)
-    await chat.page.goto(f"{url}/healthz")
+    await chat.page.goto(f"{url}/widget")
     await chat.page.go_back()
     await expect(chat.lines).to_have_count(shown)
     other = await Chat.at(context, url)
@@ -321,31 +321,33 @@ async def test_no_state_has_an_accessibility_violation(
         for scheme, size in (("light", "desktop"), ("dark", "phone")):
             context = await browser.new_context(viewport=sizes()[size], color_scheme=scheme, permissions=[])  # type: ignore[arg-type]
             chat = await Chat.at(context, page.url)
-            assert await chat.violations() == [], "closed"
+            first = size == "desktop"
+            if first:
+                assert await chat.violations() == [], "closed"
             await chat.element.evaluate("chat => chat.open()")
             await expect(chat.page.get_by_text("Cost so far")).to_be_visible()
-            assert await chat.violations() == [], "opened"
-            if size == "desktop":
+            if first:
+                assert await chat.violations() == [], "opened"
                 await chat.say("dead")
                 await expect(chat.button("Right")).to_be_visible()
                 assert await chat.violations() == [], "choices"
                 await chat.say("others")
             await expect(chat.log.get_by_text("Restarting.", exact=True)).to_be_visible()
             await expect(chat.status).to_have_text("Restarting charger 1042")
-            assert await chat.violations() == [], "cards"
+            assert await chat.violations() == [], f"cards, {scheme}"
             await chat.button("Share where I am").click()
             await expect(chat.status).to_contain_text("does not tell where it is")
             await chat.button("More").click()
-            assert await chat.violations() == [], "menu"
-            await chat.button("Rate the help").click()
-            assert await chat.violations() == [], "rating"
+            assert await chat.violations() == [], f"menu, {scheme}"
+            if first:
+                await chat.button("Rate the help").click()
+                assert await chat.violations() == [], "rating"
             await chat.element.evaluate("chat => chat.language('fr')")
             await expect(chat.page.get_by_role("heading", name="Aide à la recharge")).to_be_visible()
-            assert await chat.violations() == [], "French"
             line.cut()
             await expect(chat.status).to_contain_text("Pas de connexion")
             await chat.say("encore là?")
-            assert await chat.violations() == [], "offline"
+            assert await chat.violations() == [], f"French, offline, {scheme}"
             line.restore()
             await context.close()
         for path in ("/", "/c/CL-1042", "/widget"):
@@ -374,6 +376,9 @@ async def test_what_drivers_use_beside_words(browser: Browser, url: str, rasa: F
     await expect(chat.log.get_by_text("2 free now")).to_be_visible()
     await chat.page.get_by_role("button", name="I am here: Glebe Market").click()
     await expect(chat.log.get_by_text("You said: CL-1050")).to_be_visible()
+    await chat.button("Share where I am").click()
+    await until(lambda: rasa.asked[-1][2]["location"] is not None, "the place arrives")
+    await expect(chat.log.get_by_text("45.42150")).to_be_visible()
     await chat.button("Talk to a person").click()
     await until(lambda: rasa.messages[-1] == "Talk to a person", "a person is asked for")
     await chat.button("More").click()

@@ -231,6 +231,28 @@ async def test_language_and_rating_are_taken_and_nonsense_is_not(site: Site, ras
     assert rasa.messages == ["bonjour"]  # a rating is no message
 
 
+async def test_a_shared_place_reaches_the_dialogue_and_nonsense_does_not(site: Site, rasa: FakeRasa) -> None:
+    async def post(client_id: str, place: Any) -> int:
+        answer = await site.call("POST", "messages", token(), json={"client_id": client_id, "location": place})
+        return answer.status_code
+
+    for place in (
+        5,
+        [],
+        {},
+        {"latitude": 91, "longitude": 0},
+        {"latitude": True, "longitude": 0},
+        {"latitude": "1", "longitude": 2},
+    ):
+        assert await post("bad", place) == 400
+    both = {"client_id": "x", "text": "hi", "location": {"latitude": 1, "longitude": 2}}
+    assert (await site.call("POST", "messages", token(), json=both)).status_code == 400
+    assert await post("good", {"latitude": 45.4215, "longitude": -75.6972, "accuracy_m": 12}) == 202
+    await until(lambda: len(rasa.asked) == 1, "the dialogue is told")
+    place = rasa.asked[0][2]["location"]
+    assert (place["latitude"], place["longitude"]) == (45.4215, -75.6972)
+
+
 async def test_history_comes_in_pieces_the_newest_first(site: Site, rasa: FakeRasa) -> None:
     for number in range(8):
         await site.say(token(), f"m{number}", f"c{number}")
