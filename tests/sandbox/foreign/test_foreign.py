@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from sandbox.charger import Charger
+from sandbox.fault_table import FAULTS
+from sandbox.quirks import WRITTEN
 from tests.sandbox.conftest import GARAGE, Build
 
 HERE = Path(__file__).parent
@@ -227,6 +229,30 @@ async def test_an_ocpp_2_charger_lives_a_day_of_its_life(central: Foreign, build
     assert (await central.ask("Reset", type="Immediate"))["status"] == "Accepted"
     await central.call("BootNotification", reason="RemoteReset")
     await central.call("StatusNotification", evseId=1)
+
+
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
+async def test_only_what_is_a_quirk_of_writing_leaves_the_schemas(
+    central: Foreign, build: Build, protocol: str
+) -> None:
+    """Every other fault, one after the other on one charger that is plugged, swiped, unplugged and restarted under it."""
+    charger: Charger = build(protocol=protocol, connectors=2, tethered=False)
+    await central.call("BootNotification")
+    names = [name for name in FAULTS if name not in WRITTEN and name != "no_subprotocol"]
+    assert len(names) >= 30
+    for name in names:
+        charger.faults.set(name, {})
+        if charger.station.connectors[1].car is None:
+            charger.plug(1, GARAGE.car("small"))
+        await charger.swipe_quietly(1, "TOK-A")
+        await charger.clock.sleep(12)
+        charger.faults.clear(name)
+        if charger.station.connectors[1].car is not None:
+            charger.unplug(1, car_unlocked=True)
+    charger.restart()
+    await central.call("BootNotification")
+    assert await charger.outbox.drained(within_s=600)
+    assert central.violations == []
 
 
 async def test_the_foreign_judge_sees_a_deviation(central: Foreign, build: Build) -> None:
