@@ -35,7 +35,7 @@ _DONE: dict[str, re.Pattern[str]] = {
         re.IGNORECASE | re.DOTALL,
     ),
     "bank_card": re.compile(
-        r"\b(?:visa|master ?card|amex|american express|interac|debit|credit|bank|apple pay|google pay|wallet|tap to pay|declin\w+|pre-?auth\w*)\b"
+        r"\b(?:visa|master ?card|amex|american express|interac|debit|credit|bank|apple pay|google pay|wallet|tap to pay|payments?|funds|declin\w+|pre-?auth\w*)\b"
         r"|\b(?:banco|bancaria|d[eé]bito|cr[eé]dito|rechaz\w+ el pago|pago)\b|\b(?:banque|bancaire|débit|crédit|paiement)\b",
         re.IGNORECASE,
     ),

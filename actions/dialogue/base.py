@@ -92,8 +92,11 @@ class DialogueAction:
         if end is None:
             return slots(next_step=None)
         if end.handoff is not None:
+            before = await self.service.desk.store.case(run.case)
             told = await self.service.desk.hand_over(run.case, end.handoff, transcript_of(tracker.events or []))
-            if not end.stays:
+            # Who was told how to reach a person a moment ago is not told again when a late end comes in.
+            again = run.woken and before is not None and before.handed_over_at is not None
+            if not end.stays and not again:
                 self.say_person(dispatcher, tracker, run.case if told else None)
         events = slots(next_step=None, offer=end.offer.value if end.offer else None, waiting_for=run.waiting_for)
         events += slots(problem=end.problem) if end.problem else []

@@ -78,7 +78,10 @@ class Woken(DialogueAction):
 
     async def event(self, dispatcher: CollectingDispatcher, tracker: Tracker, event: str, met: bool) -> list[EventType]:
         left = [str(one) for one in tracker.get_slot("left") or []]
-        run = await self.service.runs.wake(turn_of(tracker), event, met=met, left=left) if event else None
+        said = reported(tracker)
+        run = (
+            await self.service.runs.wake(turn_of(tracker), event, met=met, left=left, reported=said) if event else None
+        )
         events: list[EventType] = []
         if run is not None:
             events = await self.go_on(dispatcher, tracker, run, to_end=True)

@@ -18,7 +18,7 @@ from actions.cases import Act, Case
 from actions.desk.desk import Desk
 from actions.playbooks.book import PLAYBOOKS, WAKES
 from actions.playbooks.contact import Contact, Ports, Turn, Wake
-from actions.playbooks.steps import End, Say, Step, Tried, Waiting
+from actions.playbooks.steps import End, Outcome, Say, Step, Tried, Waiting
 from actions.store.base import Filter
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,7 @@ class Run:
     said: list[str] = field(default_factory=list)
     end: End | None = None
     over: bool = False
+    woken: bool = False  # by the end of something that was waited for, not by the driver
     waiting_for: str | None = None
 
 
@@ -59,7 +60,15 @@ class Runs:
         contact = contact_of(case, turn, problem, charger, connector, reported)
         return Run(case.id, PLAYBOOKS[problem].run(self._ports, contact), skip=list(skip))
 
-    async def wake(self, turn: Turn, event: str, *, met: bool, left: Collection[str] = ()) -> Run | None:
+    async def wake(
+        self,
+        turn: Turn,
+        event: str,
+        *,
+        met: bool,
+        left: Collection[str] = (),
+        reported: frozenset[str] = frozenset(),
+    ) -> Run | None:
         """What goes on after something that was waited for; None where nobody waits for it any more.
 
         `left`: places that the driver has corrected away; a start that succeeded there is told, nothing else is done.
@@ -70,14 +79,17 @@ class Runs:
         case = await self._desk.store.case(wait.case)
         if case is None or wait.purpose not in WAKES:
             return None
+        if wait.purpose == "plug_seen" and case.outcome is Outcome.REDIRECTED:
+            await self.told(event)  # sent to another charger: the plug that comes now may be another driver's
+            return None
         if {place_key(wait.charger, None), place_key(wait.charger, wait.connector)} & set(left):
             begun = event.startswith("cmd_") and (await self._ports.chargers.command(event)).state == "verified"
             if not begun:
                 await self.told(event)
                 return None
-        contact = contact_of(case, turn, case.problem, wait.charger, wait.connector, frozenset())
+        contact = contact_of(case, turn, case.problem, wait.charger, wait.connector, reported)
         command = event if event.startswith("cmd_") else None
-        return Run(case.id, WAKES[wait.purpose](self._ports, contact, Wake(wait.purpose, met, command)))
+        return Run(case.id, WAKES[wait.purpose](self._ports, contact, Wake(wait.purpose, met, command)), woken=True)
 
     async def leave(self, conversation: str, charger: str, connector: int | None) -> list[Act]:
         """Nothing that was waited for at this place wakes anybody any more, but ends of commands; what was tried there lately.

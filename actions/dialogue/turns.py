@@ -139,9 +139,15 @@ def problem_of(tracker: Tracker) -> str:
     return problem if problem in PLAYBOOKS else DEFAULT
 
 
+# A tapped choice says which card it is, as words would.
+_CHOSEN = {"payment_failed": "bank_card", "rfid_failed": "member_card"}
+
+
 def reported(tracker: Tracker) -> frozenset[str]:
-    """What the driver says to have done, in this message or before in this conversation."""
-    said = reported_in(words_of(tracker))
+    """What the driver says beside the problem, in this message or before in this conversation."""
+    message = message_of(tracker)
+    chosen = _CHOSEN.get(message.intent) if message.command else None
+    said = frozenset({chosen}) if chosen else reported_in(words_of(tracker))
     return said | frozenset(tracker.get_slot("reported") or ())
 
 

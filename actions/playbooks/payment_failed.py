@@ -14,7 +14,7 @@ from actions.payments.declines import Again, Way, ruling
 from actions.payments.gateway import Declined, Intent, PaymentsError, PaymentsRefused
 from actions.payments.ledger import Purchase, State
 from actions.payments.prices import money
-from actions.playbooks import charger_offline, rfid_failed, session_wont_start, start_and_pay
+from actions.playbooks import card_kind, charger_offline, rfid_failed, session_wont_start, start_and_pay
 from actions.playbooks.contact import Contact, Ports, look_at, saw
 from actions.playbooks.start_charging import running
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, Tried
@@ -172,7 +172,11 @@ async def _own_account(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps
     named = {"charger": seen.charger.label}
     guest = contact.driver.startswith("guest:")
     tokens = [] if guest else await ports.chargers.tokens(contact.driver)
-    if any(token.status == "Accepted" for token in tokens):
+    accepted = any(token.status == "Accepted" for token in tokens)
+    if accepted and card_kind.unknown(contact, seen):
+        yield card_kind.ASK
+        yield End()
+    elif accepted:
         yield Say("say_payment_own_account", named)
         yield End(offer=Offer.START)
     elif ports.payments.cashier is not None and start_and_pay.can_take(seen):

@@ -7,8 +7,8 @@ import pytest
 
 from actions.charging import BridgeClient
 from actions.playbooks.book import PLAYBOOKS
-from actions.playbooks.steps import Offer, Outcome
-from tests.actions.fake_bridge import FakeBridge, charger, connector, session
+from actions.playbooks.steps import Offer, Outcome, Say
+from tests.actions.fake_bridge import FakeBridge, authorization, charger, connector, session
 from tests.actions.playing import GUEST, contact, play, wake
 
 FOLDER = Path(__file__).parents[2] / "actions/playbooks"
@@ -130,9 +130,20 @@ async def test_after_an_emergency_nothing_is_offered_but_a_person(bridge: FakeBr
 async def test_a_failed_payment_starts_nothing_and_the_account_takes_the_drivers_word(
     bridge: FakeBridge, chargers: BridgeClient
 ) -> None:
-    played = await play(chargers, contact("payment_failed"))
+    played = await play(chargers, contact("payment_failed", reported=["bank_card"]))
     assert (played.said, played.offer) == (["say_payment_own_account"], Offer.START)
     assert bridge.commands == {}
+
+
+async def test_which_card_is_asked_only_where_neither_words_nor_the_charger_tell(
+    bridge: FakeBridge, chargers: BridgeClient
+) -> None:
+    asked = await play(chargers, contact("payment_failed"))
+    assert asked.said == ["say_which_card"]
+    choices = next(step.choices for step in asked.steps if isinstance(step, Say))
+    assert [choice.payload for choice in choices] == ["/payment_failed", "/rfid_failed"]
+    bridge.authorizations = [authorization("Blocked")]
+    assert (await play(chargers, contact("payment_failed"))).said == ["say_payment_own_account"]
 
 
 @pytest.mark.parametrize(("turn", "said"), [(GUEST, "say_payment_other_way"), (None, "say_card_blocked")])
