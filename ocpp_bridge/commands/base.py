@@ -18,7 +18,7 @@ NOT_SUPPORTED = frozenset({"NotSupported", "NotImplemented", "UnknownMessage"})
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One charger at one moment. `sessions` has the active ones and those that ended after the command was sent;
+    """One charger at one moment. `sessions`, for judges that read them, has the active ones and those that ended of late;
     `targets` are the connectors that the command touches; `since` is when the present connection began, if there is one.
     """
 
@@ -80,6 +80,7 @@ class CommandKind(Protocol):
     good_answers: frozenset[str]
     later_answers: frozenset[str]
     confirmed_by: str | None  # a command to make after a good answer, whose answer the judge needs
+    reads_sessions: bool  # its judge looks at sessions
 
     def read(self, payload: Payload) -> Reply: ...
 
@@ -95,6 +96,7 @@ class Kind:
     good_answers = frozenset({"Accepted"})
     later_answers: frozenset[str] = frozenset()
     confirmed_by: str | None = None
+    reads_sessions = False
 
     def read(self, payload: Payload) -> Reply:
         return Reply(str(payload.get("status")))

@@ -1,6 +1,8 @@
-"""Runs commands from request to outcome. Each step is stored before it is taken, so that a restart finds an honest state.
+"""Runs commands from request to outcome. What a restart must know is stored before it is so.
 
-queued (stored) -> gate -> sent (stored, then sent) -> answered -> the effect is watched to the end of its window.
+queued -> gate -> sent (stored with the gate's decision, then sent) -> answered -> the effect is watched to the end of its
+window. A command that has to wait for something (its turn, the charger, its status, an effect) is stored before it waits;
+one that does not goes to the store twice: before it is sent, and with its end, before anybody is told of that.
 After a restart: what was queued was never sent; what was sent or answered is watched on from the store.
 """
 
@@ -8,42 +10,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
 from chargeline.clock import Clock
-from ocpp_bridge import quirks, safety
-from ocpp_bridge.commands.base import NOT_SUPPORTED, Ask, Pending, Reply, Seen
+from ocpp_bridge import safety
+from ocpp_bridge.commands.base import NOT_SUPPORTED, Pending, Reply, Seen
 from ocpp_bridge.commands.facts import Facts
+from ocpp_bridge.commands.history import LONGEST_S, History
+from ocpp_bridge.commands.holding import Holding
 from ocpp_bridge.commands.kinds import KINDS
 from ocpp_bridge.commands.refresh import Refresher
+from ocpp_bridge.commands.under_way import KeyKnown, UnderWay
 from ocpp_bridge.commands.waiting import wait_for
+from ocpp_bridge.commands.watcher import Watcher
 from ocpp_bridge.commands.windows import Windows
 from ocpp_bridge.metrics import Metrics
-from ocpp_bridge.model import Command, CommandState, Hold, Status
+from ocpp_bridge.model import Command, CommandState, Status
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.server.connection import Connection
-from ocpp_bridge.store.base import BridgeStore
+from ocpp_bridge.store.base import BridgeStore, KeyReused
 from ocpp_bridge.versions.base import NotOffered, Order, Request
 from ocpp_bridge.wire import session as wire
 
 log = structlog.get_logger(__name__)
 NEVER_SENT = "the bridge was restarted before this was sent"
 ANSWER_LOST = "the bridge was restarted before the answer came, and no effect was seen"
-ASK_TIMEOUT_S = 5.0  # for a trigger on the way to an effect: it must not keep the line from a command
-MOST_ASKS = 24  # for one command
 FAILED = "the bridge failed on this command; what the charger did is not known"
-
-
-@dataclass(slots=True)
-class _Open:
-    """A command under way: as last stored, and the event that its end sets."""
-
-    command: Command
-    done: asyncio.Event
 
 
 class Engine:
@@ -64,28 +60,36 @@ class Engine:
         self._clock = clock
         self._windows = windows
         self._metrics = metrics
-        self._facts = Facts(store, picture, clock, guest_starts=guest_starts)
+        self._history = History()
+        self._facts = Facts(store, picture, self._history, clock, guest_starts=guest_starts)
+        self._watcher = Watcher(picture, self._facts, connection_of, clock, windows)
+        self._holding = Holding(store, picture, clock)
         self.refresher = Refresher(clock)
         self.on_finished: Callable[[Command], None] | None = None
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, UnderWay] = {}
+        self._by_key: dict[str, UnderWay] = {}
 
     # ---- from outside
 
     async def submit(self, command: Command) -> Command:
-        """Stores and begins the command, or returns the one with its key. Raises store.KeyReused."""
-        kept = await self._store.add_command(command)
-        if kept.id == command.id:
-            self._launch(command, self._run(command))
+        """Begins the command, or finds the one with its key; returns when it is stored. Raises store.KeyReused."""
+        under_way = self._by_key.get(command.idempotency_key)
+        if under_way is None:
+            under_way = self._launch(command, self._begun(command))
+        kept = await asyncio.shield(under_way.kept)
+        if kept.body_hash != command.body_hash:
+            raise KeyReused(command.idempotency_key)
         return kept
 
     async def wait(self, command_id: str, seconds: float) -> Command | None:
         """The command, at its end or after `seconds`; None where there is no such command."""
         under_way = self._open.get(command_id)
-        if under_way is not None and seconds > 0:
-            await wait_for(under_way.done, seconds, self._clock)
-        return await self._store.command(command_id)
+        if under_way is None:
+            return await self._store.command(command_id)
+        await wait_for(under_way.done, seconds, self._clock)
+        return under_way.command
 
     async def reach(self, charger_id: str, seconds: float) -> Connection | None:
         """The charger's connection; waits up to `seconds` for one that is expected back."""
@@ -122,6 +126,8 @@ class Engine:
 
     async def resume(self) -> None:
         """After a start: settles what a previous run of the bridge left open."""
+        now = self._clock.now()
+        self._history.load(await self._store.commands_since(now - timedelta(seconds=LONGEST_S)), now)
         for command in await self._store.unfinished_commands():
             if command.state == "queued":
                 await self._finish(command, Seen("disconnected", "disconnected", detail=NEVER_SENT))
@@ -129,116 +135,121 @@ class Engine:
             log.info("command_resumed", command=command.id, state=command.state)
             # What the charger answered to a call whose answer was lost is not known: then only the effect tells.
             lost = Seen("disconnected", "disconnected", command.session, detail=ANSWER_LOST)
-            self._launch(command, self._watch(command, lost if command.state == "sent" else None))
+            self._launch(command, self._watch(command, lost if command.state == "sent" else None), stored=True)
 
     async def stop(self) -> None:
         """Leaves open commands as they are in the store; the next start resumes them."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._watcher.stop()
+        for under_way in self._open.values():
+            under_way.kept.cancel()
 
     # ---- a command's life
 
-    def _launch(self, command: Command, work: Coroutine[Any, Any, None]) -> None:
-        self._open[command.id] = _Open(command, asyncio.Event())
-        task = asyncio.create_task(self._guarded(command.id, work), name=command.id)
+    def _launch(self, command: Command, work: Coroutine[Any, Any, None], *, stored: bool = False) -> UnderWay:
+        under_way = UnderWay(command, asyncio.get_running_loop().create_future(), asyncio.Event())
+        if stored:
+            under_way.kept.set_result(command)
+        self._open[command.id] = self._by_key[command.idempotency_key] = under_way
+        task = asyncio.create_task(self._guarded(under_way, work), name=command.id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return under_way
 
-    async def _guarded(self, command_id: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, under_way: UnderWay, work: Coroutine[Any, Any, None]) -> None:
+        command = under_way.command
         try:
             await work
-        except Exception:  # a command must have an end, whatever went wrong on the way
-            log.exception("command_failed", command=command_id)
-            command = self._open[command_id].command
-            await self._finish(command, Seen("disconnected", "disconnected", command.session, detail=FAILED))
+        except KeyKnown as known:
+            self._forget(command)
+            under_way.kept.set_result(known.command)
+        except Exception as error:  # a command must have an end, whatever went wrong on the way
+            log.exception("command_failed", command=command.id)
+            if not under_way.kept.done():  # never stored, so never sent: whoever asked is told, and may ask again
+                self._forget(command)
+                under_way.kept.set_exception(error)
+                return
+            await self._finish(under_way.command, Seen("disconnected", "disconnected", command.session, detail=FAILED))
 
-    def _windows_of(self, charger: str) -> Windows:
-        return quirks.of(self._picture.live(charger).boot).applied_to(self._windows)
+    def _forget(self, command: Command) -> None:
+        """A command that never came to be."""
+        self._history.drop(command)
+        self._open.pop(command.id, None)
+        self._by_key.pop(command.idempotency_key, None)
 
-    async def _run(self, command: Command) -> None:
-        windows = self._windows_of(command.charger)
+    async def _begun(self, command: Command) -> None:
+        known = await self._store.command_of(command.idempotency_key)
+        if known is not None:
+            raise KeyKnown(known)
+        self._note(command)
+        lock = self._locks.setdefault(command.charger, asyncio.Lock())
+        if lock.locked():
+            await self._save(command)
+        windows = self._watcher.windows_of(command.charger)
         deadline = self._clock.monotonic() + windows.refresh_wait_s + windows.call_timeout_s
-        async with self._locks.setdefault(command.charger, asyncio.Lock()):
-            command = await self._save(await self._facts.resolved(command))
-            connection = await self._may_send(command, deadline)
-            if connection is None:
+        async with lock:
+            command = self._note(await self._facts.resolved(command))
+            sending = await self._may_send(command, deadline)
+            if sending is None:
                 return
-            command = self._open[command.id].command
-            request = await self._request(connection, command)
-            if request is None:
+            connection, command = sending
+            made = await self._request(connection, command)
+            if made is None:
                 return
+            request, command = made
             left = min(windows.call_timeout_s, deadline - self._clock.monotonic())
-            command = await self._save(replace(self._open[command.id].command, state="sent", sent_at=self._clock.now()))
+            command = await self._save(replace(command, state="sent", sent_at=self._clock.now()))
             outcome = await connection.call(request, left)
         await self._answered(command, outcome)
 
-    async def _may_send(self, command: Command, deadline: float) -> Connection | None:
-        """The connection to send on, after the gate; None where the command has ended here."""
+    async def _may_send(self, command: Command, deadline: float) -> tuple[Connection, Command] | None:
+        """The connection to send on and the command with the gate's leave; None where the command has ended here."""
         snapshot = await self._facts.snapshot(command)
-        if command.action == "stop" and command.session is None and snapshot.hazard and not snapshot.connector_sessions:
-            early = safety.decide(snapshot, safety.BEFORE_CONTACT)
-            if early.allowed:
-                await self._finish(command, Seen("verified", "verified", detail="nothing was running on the connector"))
-                return None
         decision = safety.decide(snapshot, safety.BEFORE_CONTACT)
         if not decision.allowed:
             await self._refuse(command, snapshot, decision)
             return None
-        if command.action == "stop" and snapshot.session is not None and snapshot.session.state == "ended":
-            over = Seen("verified", "verified", snapshot.session.id, detail="the session had ended before")
+        over = _over_already(command, snapshot)
+        if over is not None:
             await self._finish(command, over)
             return None
-        wait_s = min(self._windows.returning_wait_s, deadline - self._clock.monotonic())
-        connection = await self.reach(command.charger, wait_s)
+        connection = self._connection_of(command.charger)
+        if connection is None:
+            await self._save(command)
+            wait_s = min(self._windows.returning_wait_s, deadline - self._clock.monotonic())
+            connection = await self.reach(command.charger, wait_s)
+            snapshot = await self._facts.snapshot(command)
         if connection is None:
             gone = Seen("disconnected", "disconnected", command.session, detail="the charger is not connected")
             await self._finish(command, gone)
             return None
-        snapshot = await self._facts.snapshot(command)
         unseen = safety.to_refresh(snapshot)
         if unseen:
+            await self._save(command)
             await self._look(connection, command.charger, unseen, self._windows.refresh_wait_s)
             snapshot = await self._facts.snapshot(command)
         decision = safety.decide(snapshot)
         if not decision.allowed:
             await self._refuse(command, snapshot, decision)
             return None
-        command = await self._save(replace(command, connector=snapshot.connector, decision=decision.record(snapshot)))
+        command = self._note(replace(command, connector=snapshot.connector, decision=decision.record(snapshot)))
         if snapshot.hazard:
             log.warning("hazard_act", command=command.id, charger=command.charger, connector=command.connector)
-        if (
-            command.action == "inoperative"
-        ):  # before the call: what is asked for out of danger stands, whatever comes of it
-            await self._hold(command)
-        return connection
+        if command.action == "inoperative":  # before the call: what is asked for out of danger stands, whatever comes
+            await self._save(command)
+            await self._holding.put(command)
+        return connection, command
 
-    async def _hold(self, command: Command) -> None:
-        reason: Literal["hazard", "operator"] = "hazard" if command.reason == "hazard" else "operator"
-        number = command.connector or 0
-        hold = Hold(command.charger, number, reason, self._clock.now(), command.id, command.actor.driver)
-        live = self._picture.live(command.charger)
-        standing = live.holds.get(number)
-        if standing is not None and standing.reason == "hazard":
-            return  # an operator's own does not replace it
-        await self._store.put_hold(hold)
-        live.holds[number] = hold
-
-    async def _let_go(self, command: Command) -> None:
-        """An operator's operative took effect: the connector is back in service on purpose."""
-        number = command.connector or 0
-        await self._store.drop_holds(command.charger, number)
-        holds = self._picture.live(command.charger).holds
-        for held in [held for held in holds if number in (0, held)]:
-            del holds[held]
-
-    async def _request(self, connection: Connection, command: Command) -> Request | None:
-        """The call, in the charger's OCPP version; None where the version has none, and the command has ended here."""
+    async def _request(self, connection: Connection, command: Command) -> tuple[Request, Command] | None:
+        """The call, in the charger's OCPP version, and the command with what it was given for it; None where the version
+        has none, and the command has ended here."""
         version = connection.version
         charger = self._picture.charger(command.charger)
         if command.action in version.numbered and "number" not in command.params:
             number = await self._store.next_transaction()  # one series of numbers for all that chargers want numbered
-            command = await self._save(replace(command, params={**command.params, "number": number}))
+            command = self._note(replace(command, params={**command.params, "number": number}))
         evse, local = version.place(charger, command.connector or 0)
         session = await self._store.session(command.session) if command.session else None
         order = Order(command, self._clock.now(), evse, local, session, await self._facts.tokens(command))
@@ -253,7 +264,7 @@ class Engine:
         except NotOffered as error:
             await self._finish(command, Seen("rejected", "not_supported", command.session, detail=str(error)))
             return None
-        return request
+        return request, command
 
     async def _answered(self, command: Command, outcome: wire.Outcome) -> None:
         kind = KINDS[command.action]
@@ -280,10 +291,10 @@ class Engine:
         if reply.word in kind.good_answers and kind.confirmed_by is not None:
             command = replace(command, effect=await self._confirmation(command, kind.confirmed_by) or command.effect)
         if reply.word in kind.good_answers:
-            await self._watch(await self._save(replace(command, state="answered")), None)
+            await self._watch(replace(command, state="answered"), None)
         elif reply.word in kind.later_answers:
             later = Seen("not_verified", "scheduled", command.session, detail="the charger will do it when it is free")
-            await self._watch(await self._save(replace(command, state="answered")), later)
+            await self._watch(replace(command, state="answered"), later)
         elif reply.word in NOT_SUPPORTED:
             await self._finish(command, Seen("rejected", "not_supported", command.session))
         else:
@@ -295,7 +306,7 @@ class Engine:
         if connection is None:
             return None
         request = connection.version.calls[action](Order(command, self._clock.now()))
-        outcome = await connection.call(request, self._windows_of(command.charger).call_timeout_s)
+        outcome = await connection.call(request, self._watcher.windows_of(command.charger).call_timeout_s)
         return KINDS[action].read(outcome.payload).data if isinstance(outcome, wire.Answered) else None
 
     async def _lost(self, command: Command, name: CommandState, sent: bool, detail: str) -> None:
@@ -307,9 +318,7 @@ class Engine:
 
     async def _watch_if_begun(self, command: Command, otherwise: Seen) -> None:
         """Without a usable answer: the end at once, unless the effect has begun to show."""
-        verdict = KINDS[command.action].judge(
-            command, await self._facts.view(command), self._windows_of(command.charger)
-        )
+        verdict = await self._watcher.judged(command)
         if isinstance(verdict, Pending) and not verdict.begun:
             await self._finish(command, otherwise)
         else:
@@ -317,48 +326,7 @@ class Engine:
 
     async def _watch(self, command: Command, otherwise: Seen | None) -> None:
         """Watches for the effect to the end of its window. `otherwise` is the end where nothing at all has shown."""
-        kind = KINDS[command.action]
-        planned: dict[tuple[str, int | None, int], Ask | None] = {}
-        with self._picture.live(command.charger).listening() as changed:
-            while True:
-                changed.clear()
-                windows = self._windows_of(command.charger)
-                verdict = kind.judge(command, await self._facts.view(command), windows)
-                if isinstance(verdict, Seen):
-                    break
-                until = self._ask_for(command, verdict, planned)
-                await wait_for(changed, (until - self._clock.now()).total_seconds() + 0.001, self._clock)
-        late = otherwise is not None and otherwise.outcome == "scheduled"
-        if otherwise is not None and (late or not verdict.effect) and verdict.state != "verified":
-            verdict = otherwise
-        await self._finish(command, verdict)
-
-    def _ask_for(
-        self, command: Command, pending: Pending, planned: dict[tuple[str, int | None, int], Ask | None]
-    ) -> datetime:
-        """Triggers what is due of the messages that would tell; returns when to look again. `planned` is what was to be
-        asked so far, None once it was."""
-        until, now = pending.until, self._clock.now()
-        for wanted in pending.asks[:MOST_ASKS]:
-            ask = planned.setdefault(wanted.key, wanted)
-            if ask is None:
-                continue
-            if ask.at > now:
-                until = min(until, ask.at)
-                continue
-            planned[ask.key] = None
-            connection = self._connection_of(command.charger)
-            if connection is not None:
-                charger, version = self._picture.charger(command.charger), connection.version
-                request = version.trigger(ask.message, version.place(charger, ask.connector) if ask.connector else None)
-                task = asyncio.create_task(self._ask(connection, request), name=f"{command.id}-ask")
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-        return until
-
-    async def _ask(self, connection: Connection, request: Request) -> None:
-        outcome = await connection.call(request, ASK_TIMEOUT_S)  # what counts is the message that follows, if it does
-        log.debug("asked", charger=connection.charger, action=request.action, outcome=type(outcome).__name__)
+        await self._finish(command, await self._watcher.watch(command, otherwise, self._save))
 
     async def _refuse(self, command: Command, snapshot: safety.Snapshot, decision: safety.Decision) -> None:
         assert decision.rule is not None
@@ -369,15 +337,29 @@ class Engine:
         )
         await self._finish(command, Seen("refused", "refused", command.session, detail=decision.why))
 
-    async def _save(self, command: Command) -> Command:
-        await self._store.save_command(command)
-        if command.id in self._open:
-            self._open[command.id].command = command
+    def _note(self, command: Command) -> Command:
+        """The command as it is now, for the gate and for whoever waits."""
+        self._history.put(command, self._clock.now())
+        under_way = self._open.get(command.id)
+        if under_way is not None:
+            under_way.command = command
         return command
+
+    async def _save(self, command: Command) -> Command:
+        """Durable when it returns. Raises KeyKnown or store.KeyReused where a new command's key was used before."""
+        under_way = self._open.get(command.id)
+        if under_way is None or under_way.kept.done():
+            await self._store.save_command(command)
+        else:
+            found = await self._store.add_command(command)
+            if found.id != command.id:
+                raise KeyKnown(found)
+            under_way.kept.set_result(command)
+        return self._note(command)
 
     async def _finish(self, command: Command, end: Seen) -> None:
         if command.action == "operative" and end.state == "verified" and command.actor.operator:
-            await self._let_go(command)
+            await self._holding.let_go(command)
         command = await self._save(
             replace(
                 command,
@@ -390,6 +372,7 @@ class Engine:
             )
         )
         under_way = self._open.pop(command.id, None)
+        self._by_key.pop(command.idempotency_key, None)
         if under_way is not None:
             under_way.done.set()
         rule = command.refused["rule"] if command.refused else None
@@ -397,6 +380,17 @@ class Engine:
         log.info("command_finished", command=command.id, charger=command.charger, outcome=end.outcome, rule=rule)
         if self.on_finished is not None:
             self.on_finished(command)
+
+
+def _over_already(command: Command, snapshot: safety.Snapshot) -> Seen | None:
+    """The end of a stop of what does not run; None where there is something to do."""
+    if command.action != "stop":
+        return None
+    if command.session is None and snapshot.hazard and not snapshot.connector_sessions:
+        return Seen("verified", "verified", detail="nothing was running on the connector")
+    if snapshot.session is not None and snapshot.session.state == "ended":
+        return Seen("verified", "verified", snapshot.session.id, detail="the session had ended before")
+    return None
 
 
 def _is_old(status: Status | None, oldest: datetime) -> bool:

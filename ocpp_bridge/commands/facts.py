@@ -8,6 +8,7 @@ from datetime import timedelta
 from chargeline.clock import Clock
 from ocpp_bridge import safety
 from ocpp_bridge.commands.base import View
+from ocpp_bridge.commands.history import History
 from ocpp_bridge.model import Command, Session, Token
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.store.base import BridgeStore
@@ -15,8 +16,11 @@ from ocpp_bridge.versions.places import place_of
 
 
 class Facts:
-    def __init__(self, store: BridgeStore, picture: Picture, clock: Clock, *, guest_starts: bool) -> None:
+    def __init__(
+        self, store: BridgeStore, picture: Picture, history: History, clock: Clock, *, guest_starts: bool
+    ) -> None:
         self._store = store
+        self._history = history
         self._picture = picture
         self._clock = clock
         self._guest_starts = guest_starts
@@ -91,7 +95,7 @@ class Facts:
             status_current=status is not None and current_since is not None and status.at >= current_since,
             connector_sessions=live.sessions_on(connector),
             token_sessions=self._picture.active_sessions_of(token.id) if token else (),
-            recent=await self._store.recent_commands(command.charger, command.actor.driver, now - horizon),
+            recent=self._history.of(command.charger, command.actor.driver, now - horizon),
             charger=command.charger,
             command_id=command.id,
             guest_starts=self._guest_starts,
@@ -116,12 +120,13 @@ class Facts:
         found = await self._store.sessions(charger=command.charger, limit=200)
         return next((session for session in found if session.connector == connector), None)
 
-    async def view(self, command: Command) -> View:
+    async def view(self, command: Command, *, with_sessions: bool) -> View:
         live = self._picture.live(command.charger)
-        sessions: dict[str, Session] = {
-            session.id: session for session in await self._store.sessions(charger=command.charger, limit=20)
-        }
-        if command.session and command.session not in sessions:
+        sessions: dict[str, Session] = {}
+        if with_sessions:
+            found = await self._store.sessions(charger=command.charger, limit=20)
+            sessions = {session.id: session for session in found}
+        if with_sessions and command.session and command.session not in sessions:
             session = await self._store.session(command.session)
             if session is not None:
                 sessions[session.id] = session

@@ -15,6 +15,7 @@ from ocpp_bridge.model import Command, Session, Status
 
 class Start(Kind):
     name = "start"
+    reads_sessions = True
 
     def judge(self, command: Command, view: View, windows: Windows) -> Pending | Seen:
         assert command.sent_at is not None

@@ -11,6 +11,7 @@ from ocpp_bridge.model import Command
 
 class Stop(Kind):
     name = "stop"
+    reads_sessions = True
 
     def judge(self, command: Command, view: View, windows: Windows) -> Pending | Seen:
         assert command.sent_at is not None

@@ -64,13 +64,17 @@ class V201:
         )
 
     def invalid_request(self, request: Request) -> str | None:
-        problems = schema(self.schemas, f"{request.action}Request").problems(request.payload, 1)
-        return str(problems[0]) if problems else None
+        found = schema(self.schemas, f"{request.action}Request")
+        return None if found.valid(request.payload) else str(found.problems(request.payload, 1)[0])
 
     def invalid_answer(self, action: str, payload: Payload) -> str | None:
         """Extra fields are forgiven; anything else could mean that the charger says something that is not known."""
-        problems = schema(self.schemas, f"{action}Response").problems(payload)
-        return next((str(problem) for problem in problems if problem.keyword != "additionalProperties"), None)
+        found = schema(self.schemas, f"{action}Response")
+        if found.valid(payload):
+            return None
+        return next(
+            (str(problem) for problem in found.problems(payload) if problem.keyword != "additionalProperties"), None
+        )
 
     def place(self, charger: Charger | None, connector: int) -> tuple[int, int]:
         return place_of(charger, connector)
