@@ -117,8 +117,8 @@ class Turns:
         keeping = asyncio.create_task(self._pictures.keep(item, conversation.channel))
         try:
             if item.kind is Kind.TEXT and had_card(item.text):
-            await self._replies.say(item, conversation, "card", say.card_removed(language))
-        async with self._patience(item, conversation, driver):
+                await self._replies.say(item, conversation, "card", say.card_removed(language))
+            async with self._patience(item, conversation, driver):
                 return await self._asking.ask(item, conversation, driver)
         finally:
             await keeping
