@@ -6,6 +6,7 @@ from actions.dialogue.answers import Agree, Answer, Deny, HazardReported, TalkTo
 from actions.dialogue.base import DialogueAction, Service
 from actions.dialogue.form import AskCharger, AskConnector, ValidateChargerForm
 from actions.dialogue.misunderstanding import Misunderstood
+from actions.dialogue.payments import PaymentNews
 from actions.dialogue.running import CommandFinished, GoOn, Look, WatchEnded
 from actions.dialogue.session import SessionStart
 
@@ -22,6 +23,7 @@ def all_actions(service: Service) -> list[DialogueAction]:
         GoOn,
         CommandFinished,
         WatchEnded,
+        PaymentNews,
         Answer,
         Agree,
         Deny,

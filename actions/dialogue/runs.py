@@ -16,9 +16,10 @@ import structlog
 
 from actions.cases import Act, Case
 from actions.desk.desk import Desk
+from actions.payments.ledger import Purchase
 from actions.playbooks.book import PLAYBOOKS, WAKES
 from actions.playbooks.contact import Contact, Ports, Turn, Wake
-from actions.playbooks.steps import End, Outcome, Say, Step, Tried, Waiting
+from actions.playbooks.steps import End, Outcome, Say, Step, Steps, Tried, Waiting
 from actions.store.base import Filter
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,27 @@ class Runs:
         contact = contact_of(case, turn, case.problem, wait.charger, wait.connector, reported)
         command = event if event.startswith("cmd_") else None
         return Run(case.id, WAKES[wait.purpose](self._ports, contact, Wake(wait.purpose, met, command)), woken=True)
+
+    async def aside(
+        self,
+        turn: Turn,
+        problem: str,
+        charger: str | None,
+        connector: int | None,
+        steps: Callable[[Ports, Contact], Steps],
+    ) -> Run:
+        """Steps that nobody asked for: they belong to the conversation's newest case at this charger, whatever came of it."""
+        found = await self._desk.store.cases(
+            Filter(conversation=turn.actor.conversation, charger=charger, limit=1)
+        )
+        case = found[0] if found else await self._desk.contact(turn, problem, charger, connector)
+        contact = contact_of(case, turn, case.problem, charger, connector, frozenset())
+        return Run(case.id, steps(self._ports, contact), woken=True)
+
+    async def purchase(self, purchase_id: str) -> Purchase | None:
+        """One that the ledger knows; None also where no payment system is connected."""
+        cashier = self._ports.payments.cashier
+        return None if cashier is None else await cashier.store.get(purchase_id)
 
     async def leave(self, conversation: str, charger: str, connector: int | None) -> list[Act]:
         """Nothing that was waited for at this place wakes anybody any more, but ends of commands; what was tried there lately.

@@ -141,6 +141,20 @@ async def news(ports: Ports, contact: Contact, purchase_id: str, intent: str | N
         yield End(Outcome.FIXED if purchase.captured else Outcome.NOT_FIXED)
 
 
+async def card_saved(ports: Ports, page: str) -> Steps:
+    """A new card was typed on a setup page: it is the one that is used from now on."""
+    cashier = ports.payments.cashier
+    if cashier is None:
+        return
+    try:
+        last4 = await cashier.gateway.finish_card(page)
+    except PaymentsError:
+        return  # the card is saved at the payment system; only the word about it is missing
+    if last4 is not None:
+        yield Say("say_pay_card_saved", {"last4": last4})
+        yield End(offer=Offer.RETRY)
+
+
 async def declined(cashier: Cashier, purchase: Purchase, rule: Ruling) -> Steps:
     """The card said no on the payment page: as much of why as may be told, and the page that still stands."""
     yield Tried("payment", None, "declined")

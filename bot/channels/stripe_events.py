@@ -63,7 +63,7 @@ def is_signed(header: str, secret: str, body: bytes, now: float) -> bool:
 
 def message_of(payment: str, intent: str | None, card_page: str | None = None) -> str:
     """What Rasa is told: which payment has news."""
-    facts = {"payment": payment, "intent": intent, "card_page": card_page}
+    facts = {"payment": payment, "payment_intent": intent, "card_page": card_page}
     shown = {name: value for name, value in facts.items() if value is not None}
     return f"/EXTERNAL_payment_news{orjson.dumps(shown).decode()}"
 
