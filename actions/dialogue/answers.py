@@ -12,7 +12,7 @@ from actions.dialogue.base import DialogueAction
 from actions.dialogue.corrections import Place, place_of
 from actions.dialogue.misunderstanding import Misunderstanding
 from actions.dialogue.moving import Moving
-from actions.dialogue.reading import abusive, in_order
+from actions.dialogue.reading import abusive, in_order, still_broken
 from actions.dialogue.returning import way_back
 from actions.dialogue.turns import (
     heard,
@@ -141,7 +141,7 @@ class Agree(Misunderstanding):
 
 
 class Deny(Misunderstanding):
-    """A no: to what was taken ("no, 43": it goes on there), to the choices, or to what was offered or is waited for."""
+    """A no: to what was taken ("no, 43"), to whether it helped ("no luck"), to the choices, to what was offered or is waited for."""
 
     def name(self) -> str:
         return "action_deny"
@@ -150,7 +150,7 @@ class Deny(Misunderstanding):
         before = known(tracker)
         if tracker.get_slot("problem") in PLAYBOOKS and (before.charger_id or before.asked):
             place = await place_now(self, tracker)
-            if place.names:
+            if place.names or (before.charger_id is not None and still_broken(words_of(tracker))):
                 return await self.take_or_ask(dispatcher, tracker, place, problem_of(tracker))
         if times_misunderstood(tracker) and not tracker.get_slot("offer"):
             return await self.not_understood(dispatcher, tracker)  # none of the choices

@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.dialogue.corrections import place_of
 from actions.dialogue.moving import Moving
-from actions.dialogue.reading import abusive, both_kinds
+from actions.dialogue.reading import abusive, both_kinds, still_broken
 from actions.dialogue.turns import heard, known, message_of, problem_of, slots, times_misunderstood, words_of
 from actions.playbooks.book import PLAYBOOKS
 from actions.playbooks.steps import Choice, Say
@@ -113,7 +113,7 @@ class Misunderstood(Misunderstanding):
             problem, second = both or (problem_of(tracker), None)
             choices = [str(one) for one in tracker.get_slot("charger_choices") or []]
             place = await place_of(self.service.chargers, heard(tracker), before, choices, session_first=True)
-            if both is not None or place.names:
+            if both is not None or place.names or still_broken(words_of(tracker)):
                 events = await self.take_or_ask(dispatcher, tracker, place, problem)
                 return events + (slots(next_problem=second) if second else [])
         return await self.not_understood(dispatcher, tracker)

@@ -32,6 +32,7 @@ class _Table:
     correction: re.Pattern[str]
     other: re.Pattern[str]
     wrong: re.Pattern[str]
+    still_broken: re.Pattern[str]
     abuse: re.Pattern[str]
     kinds: tuple[Kind, ...]
 
@@ -48,6 +49,7 @@ def _table() -> _Table:
         correction=_pattern(content["correction"]),
         other=_pattern(content["other"]),
         wrong=_pattern(content["wrong"]),
+        still_broken=_pattern(content["still_broken"]),
         abuse=_pattern(content["abuse"]),
         kinds=tuple(sorted(kinds, key=lambda kind: kind.rank)),
     )
@@ -85,6 +87,11 @@ def the_other(text: str) -> bool:
 
 def not_that_one(text: str) -> bool:
     return bool(_table().wrong.search(folded(text)))
+
+
+def still_broken(text: str) -> bool:
+    """Whether the driver says that what was tried or advised did not help."""
+    return bool(_table().still_broken.search(folded(text)))
 
 
 def abusive(text: str) -> bool:

@@ -151,3 +151,19 @@ async def test_a_card_shown_elsewhere_needs_no_question(talk: Talk, bridge: Fake
         -1
     ] == "say_billing_dispute_refund"
     assert talk.commands == [("start", "CL-1043")]
+
+
+@pytest.mark.parametrize(
+    ("intent", "text"),
+    [
+        ("deny", "nope still stuck"),
+        ("deny", "no luck"),
+        ("nlu_fallback", "didn't work"),
+        ("deny", "no funcionó"),
+        ("deny", "ça marche pas toujours"),
+    ],
+)
+async def test_what_did_not_help_is_taken_up_again(talk: Talk, bridge: FakeBridge, intent: str, text: str) -> None:
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Finishing"))
+    await talk.say("connector_stuck", "cable stuck at 1042")
+    assert (await talk.say(intent, text))[0].startswith("say_stuck")
