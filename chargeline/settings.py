@@ -328,6 +328,12 @@ class Settings:
         "Operator",
         "on: drivers without an account may charge free of charge, on a guest token. An operator's policy; the sandbox sets it.",
     )
+    several_sessions: bool = _s(
+        "SEVERAL_SESSIONS",
+        False,
+        "Operator",
+        "on: an id token may charge at several connectors at once; off: chargers are told ConcurrentTx.",
+    )
 
     # --- the sandbox and tests
     sandbox: bool = _s("SANDBOX", True, "Sandbox", "on: make run starts simulated chargers and imports their network.")
