@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 WINDOW_S = 24 * 3600.0  # WhatsApp: free words only so long after the driver wrote
 _MARGIN_S = 60.0
+_ASK_AGAIN_S = 0.5  # how often a delivery in doubt is looked at for what a status callback made of it
 _PAUSE_S = 1.0  # where the carrier says too many without saying for how long
 
 
@@ -182,8 +183,7 @@ class Outbox:
         failed = 0
         looks = list(self._limits.looks_s) if carrier.lists else [self._limits.status_s]
         while looks:
-            await self._wall.sleep(looks[0])
-            if await self._is_settled(entry):
+            if await self._settles_within(entry, looks[0]):
                 return  # a status callback said that it was sent
             if not carrier.lists:
                 break
@@ -203,9 +203,14 @@ class Outbox:
         log.info("delivery_was_not_sent", entry=entry.id, conversation=conversation.id)
         await self._store.set_delivery(entry.id, replace(delivery, state=Sending.QUEUED))
 
-    async def _is_settled(self, entry: Entry) -> bool:
-        now = await self._store.entry(entry.id)
-        return now is None or now.delivery is None or now.delivery.state is not Sending.SENDING
+    async def _settles_within(self, entry: Entry, seconds: float) -> bool:
+        until = self._wall.monotonic() + seconds
+        while (left := until - self._wall.monotonic()) > 0:
+            await self._wall.sleep(min(left, _ASK_AGAIN_S))
+            now = await self._store.entry(entry.id)
+            if now is None or now.delivery is None or now.delivery.state is not Sending.SENDING:
+                return True
+        return False
 
     async def _find(self, delivery: Delivery, conversation: Conversation, carrier: Carrier) -> str | None:
         """Id of a message with this text, made since the claim, that no other delivery here has."""

@@ -92,7 +92,7 @@ def _add_twilio(app: Sanic[Any, Any], world: World, random: Random) -> None:
         failure = await _misbehave(request, world, random)
         if failure == "429":
             answer = refusal(429, 20429, "Too Many Requests")
-            answer.headers["Retry-After"] = "1"
+            answer.headers["Retry-After"] = str(int(world.postman.manners.retry_after_s))
             return answer
         if failure == "500":
             return refusal(500, 20500, "Internal Server Error")

@@ -19,6 +19,7 @@ class Manners:
     undelivered: float = 0.0  # sends that are taken and then do not arrive (30003, 131026)
     answer_s: float = 0.0  # how long the API takes to answer
     status_s: float = 0.2  # how soon statuses come
+    retry_after_s: float = 1.0  # what a 429 asks for
     held_s: float = 0.3  # how long a webhook that is overtaken is held back
 
     def changed(self, values: dict[str, Any]) -> Manners:

@@ -58,6 +58,7 @@ class Network:
     heard: dict[str, datetime] = field(default_factory=dict)
     media: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     by_id: dict[str, Message] = field(default_factory=dict)
+    journal: Callable[[Message], None] = lambda _: None  # told of every message before anybody hears that it was taken
 
     def from_phone(self, message: Message) -> None:
         """A driver writes. On SMS the carrier acts on its keywords by itself, before anybody else reads them."""
@@ -98,6 +99,14 @@ class Network:
     def sent(self) -> list[Message]:
         return [message for message in self.messages if message.outbound]
 
+    def recall(self, message: Message) -> None:
+        """A message of an earlier life, from the journal."""
+        if not message.outbound and message.line == "whatsapp":
+            self.heard[message.number] = message.at
+        self.messages.append(message)
+        self.by_id[message.id] = message
+
     def _add(self, message: Message) -> None:
+        self.journal(message)
         self.messages.append(message)
         self.by_id[message.id] = message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,18 +70,25 @@ class World:
     # --- from the bot
     def take(self, message: Message) -> None:
         """Raises NotTaken. What becomes of it is told by statuses."""
-        self.network.to_phone(message)
         lost = self._random.random() < self.postman.manners.undelivered
         if message.line == "sms":
             steps = ["queued", "sent", "undelivered" if lost else "delivered"]
         else:
             steps = ["sent", "failed"] if lost else ["sent", "delivered", "read"]
         message.status = steps[-1]
+        self.network.to_phone(message)
         code = (30003 if message.line == "sms" else 131026) if lost else None
         if self._random.random() < 0.3:  # callbacks come in any order
             self._random.shuffle(steps)
         for step in steps:
             self._post_status(message, step, code if step in {"undelivered", "failed"} else None)
+
+    def remember(self, messages: Iterable[Message]) -> None:
+        """After a restart: what was taken before stands, and its last status is told again."""
+        for message in messages:
+            self.network.recall(message)
+            if message.outbound:
+                self._post_status(message, message.status, None)
 
     def new_message(self, line: Line, number: str, text: str) -> Message:
         return self._message(line, number, text, outbound=True)

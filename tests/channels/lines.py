@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from bot.asking import Limits
 from bot.front_door import Tuning, front_door
 from bot.outbox import SendLimits
 from chargeline.clock import Clock, SystemClock
@@ -48,6 +49,11 @@ TUNING = Tuning(
     sends=SendLimits(
         retry_first_s=0.02, retry_most_s=0.1, looks_s=(0.05, 0.1), look_attempts=3, status_s=0.4, again_s=0.1
     ),
+)
+
+STORM_TUNING = Tuning(
+    turns=Limits(retry_first_s=0.05, retry_most_s=0.5, failures=50, silence_s=5.0),
+    sends=SendLimits(retry_first_s=0.05, retry_most_s=0.5, looks_s=(0.5, 1.0), look_attempts=50, status_s=3.0),
 )
 
 
