@@ -20,20 +20,20 @@ class PaymentNews(DialogueAction):
         payment, intent, page = (str(values.get(name) or "") for name in ("payment", "payment_intent", "card_page"))
         events: list[EventType] = []
         run = None
+        purchase = await self.service.runs.purchase(payment)
         if page:
             run = await self.service.runs.aside(
                 turn, "payment_failed", None, None, lambda ports, _: start_and_pay.card_saved(ports, page)
             )
-        elif (purchase := await self.service.runs.purchase(payment)) is not None:
-            if purchase.conversation == tracker.sender_id:
-                run = await self.service.runs.aside(
-                    turn,
-                    "payment_failed",
-                    purchase.charger,
-                    purchase.connector,
-                    lambda ports, contact: start_and_pay.news(ports, contact, payment, intent or None),
-                )
-                events = slots(problem="payment_failed", charger_id=purchase.charger, connector=purchase.connector)
+        elif purchase is not None and purchase.conversation == tracker.sender_id:
+            run = await self.service.runs.aside(
+                turn,
+                "payment_failed",
+                purchase.charger,
+                purchase.connector,
+                lambda ports, contact: start_and_pay.news(ports, contact, payment, intent or None),
+            )
+            events = slots(problem="payment_failed", charger_id=purchase.charger, connector=purchase.connector)
         if run is not None:
             events += await self.go_on(dispatcher, tracker, run, to_end=True)
         if run is None or not run.said:

@@ -101,9 +101,7 @@ class Runs:
         steps: Callable[[Ports, Contact], Steps],
     ) -> Run:
         """Steps that nobody asked for: they belong to the conversation's newest case at this charger, whatever came of it."""
-        found = await self._desk.store.cases(
-            Filter(conversation=turn.actor.conversation, charger=charger, limit=1)
-        )
+        found = await self._desk.store.cases(Filter(conversation=turn.actor.conversation, charger=charger, limit=1))
         case = found[0] if found else await self._desk.contact(turn, problem, charger, connector)
         contact = contact_of(case, turn, case.problem, charger, connector, frozenset())
         return Run(case.id, steps(self._ports, contact), woken=True)
