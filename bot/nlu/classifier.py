@@ -1,13 +1,13 @@
-"""Intent classifier: linear support vectors over counted words and letters and the sentence embedding.
+"""Intent classifier: kernel ridge regression over counted words and letters and the sentence embeddings (see kernel.py).
 
-Measured on messages phrased differently from the training data, this beat DIET and logistic regression, in seconds of
-training instead of minutes. Confidences are softmax over the distances, with the one temperature that fits messages held
-out of training best, so that a threshold means something. Stored as plain arrays (.npz, no pickle).
+Measured on messages held out of training, this beat DIET, logistic regression and linear support vectors, in seconds of
+training instead of minutes. Confidences are softmax over the scores, with the one temperature that fits held-out messages
+best, so that a threshold means something. Stored as plain arrays (.npz, no pickle).
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text, Tuple
+from typing import Any, Dict, List, Text
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -18,22 +18,15 @@ from rasa.nlu.classifiers import LABEL_RANKING_LENGTH
 from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.nlu.constants import TOKENS_NAMES
 from rasa.nlu.featurizers.featurizer import Featurizer
-from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix, hstack
 from scipy.special import log_softmax
-from sklearn.model_selection import StratifiedKFold
-from sklearn.preprocessing import normalize
-from sklearn.svm import LinearSVC
 
+from bot.nlu import kernel
 from bot.nlu.counts import Counts
 
 _FILE = "intent_classifier.npz"
-_FOLDS = 3
-_SHARPEST = 20.0  # bounds of the temperature's inverse
-_BLUNTEST = 0.5
 
 
 class NoTrainingData(ValueError):
@@ -44,18 +37,24 @@ def words_of(message: Message) -> Text:
     return " ".join(token.text for token in message.get(TOKENS_NAMES[TEXT]))
 
 
-def rows_of(messages: List[Message], counts: Counts) -> csr_matrix:
-    """Counts of the normalised words, then the sentence embedding where the pipeline makes one."""
-    blocks = [counts.rows([words_of(message) for message in messages])]
-    dense = [message.get_dense_features(TEXT)[1] for message in messages]
-    if all(features is not None for features in dense):
-        blocks.append(csr_matrix(normalize(np.vstack([features.features for features in dense]).astype(np.float64))))
-    return hstack(blocks, format="csr")
+def embeddings_of(messages: List[Message]) -> Dict[Text, np.ndarray]:
+    """Rows of unit length by the featurizer that made them; only of those that made one for every message."""
+    found: Dict[Text, List[np.ndarray]] = {}
+    for message in messages:
+        for feature in message.features:
+            if feature.attribute == TEXT and feature.type == FEATURE_TYPE_SENTENCE and feature.is_dense():
+                found.setdefault(feature.origin, []).append(feature.features[0])
+    rows = {kind: np.vstack(each) for kind, each in sorted(found.items()) if len(each) == len(messages)}
+    return {
+        kind: (each / np.linalg.norm(each, axis=1, keepdims=True)).astype(np.float32) for kind, each in rows.items()
+    }
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class SmsIntentClassifier(IntentClassifier, GraphComponent):
-    """`C` is the inverse strength of regularisation."""
+    """`ridge` holds the weights small, `width` is how fast nearness of embeddings falls off, `shares` what each featurizer's
+    embedding weighs against the counts, by its alias.
+    """
 
     @classmethod
     def required_components(cls) -> List[type]:
@@ -63,7 +62,7 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        return {"C": 1.0, "ranking_length": LABEL_RANKING_LENGTH}
+        return {"ridge": 0.7, "width": 1.0, "shares": {}, "ranking_length": LABEL_RANKING_LENGTH}
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = {**self.get_default_config(), **config}
@@ -71,8 +70,9 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
         self._resource = resource
         self._labels: List[Text] = []
         self._counts = Counts.learn(["nothing"])
-        self._weights = np.zeros((0, 0), dtype=np.float32)
-        self._bias = np.zeros(0)
+        self._counted = np.zeros((0, 0), dtype=np.float32)  # weights of counted pieces
+        self._weights = np.zeros((0, 0), dtype=np.float32)  # weights of the messages that were learned
+        self._learned: Dict[Text, np.ndarray] = {}  # their embeddings
         self._sharpness = 1.0
 
     @classmethod
@@ -87,29 +87,37 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
 
     @classmethod
     def validate_config(cls, config: Dict[Text, Any]) -> None:
-        """Raises ValueError for a C that is not above 0."""
-        if float(config.get("C", 1.0)) <= 0:
-            raise ValueError("SmsIntentClassifier: C must be above 0")
+        """Raises ValueError for numbers that are not above 0."""
+        merged = {**cls.get_default_config(), **config}
+        for name, value in {"ridge": merged["ridge"], "width": merged["width"], **merged["shares"]}.items():
+            if float(value) <= 0:
+                raise ValueError(f"SmsIntentClassifier: {name} must be above 0")
 
     def train(self, training_data: TrainingData) -> Resource:
         examples = [example for example in training_data.intent_examples if _is_said(example)]
         intents = np.array([example.get(INTENT) for example in examples])
         if len(set(intents)) < 2:
             raise NoTrainingData("the training data needs examples of at least two intents")
-        self._counts = Counts.learn([words_of(example) for example in examples])
-        rows = rows_of(examples, self._counts)
-        self._sharpness = _sharpness(rows, intents, self._config["C"])
-        model = _fit(rows, intents, self._config["C"])
-        self._labels = [str(label) for label in model.classes_]
-        weights, self._bias = _one_row_each(model.coef_, model.intercept_)
-        self._weights = np.ascontiguousarray(weights.T, dtype=np.float32)
+        texts = [words_of(example) for example in examples]
+        self._labels = sorted({str(intent) for intent in intents})
+        self._counts = Counts.learn(texts)
+        counted = self._counts.rows(texts)
+        self._learned = embeddings_of(examples)
+        alike = kernel.likeness(counted, self._learned, self._shares(), self._config["width"])
+        targets = kernel.targets_of(intents, self._labels)
+        fitted = kernel.fit(alike, targets, self._config["ridge"])
+        self._sharpness = kernel.sharpness_of(fitted.left_out, targets.argmax(axis=1))
+        self._weights = fitted.weights
+        self._counted = np.ascontiguousarray(counted.T @ fitted.weights, dtype=np.float32)
         with self._model_storage.write_to(self._resource) as folder:
             np.savez_compressed(
                 folder / _FILE,
                 labels=self._labels,
+                counted=self._counted,
                 weights=self._weights,
-                bias=self._bias,
                 sharpness=self._sharpness,
+                # Half precision: a hundredth of what two paraphrases differ by, and half the file.
+                **{f"learned_{kind}": rows.astype(np.float16) for kind, rows in self._learned.items()},
                 **self._counts.arrays(),
             )
         return self._resource
@@ -126,8 +134,13 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder, np.load(folder / _FILE, allow_pickle=False) as arrays:
             component._labels = [str(label) for label in arrays["labels"]]
+            component._counted = arrays["counted"]
             component._weights = arrays["weights"]
-            component._bias = arrays["bias"]
+            component._learned = {
+                name[len("learned_") :]: arrays[name].astype(np.float32)
+                for name in arrays.files
+                if name.startswith("learned_")
+            }
             component._sharpness = float(arrays["sharpness"])
             component._counts = Counts.restore(arrays)
         return component
@@ -150,39 +163,18 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
     def _confidences(self, messages: List[Message]) -> np.ndarray:
         if not messages:
             return np.zeros((0, len(self._labels)))
-        scores = rows_of(messages, self._counts) @ self._weights + self._bias
+        scores = self._counts.rows([words_of(message) for message in messages]) @ self._counted
+        shares, now = self._shares(), embeddings_of(messages)
+        for kind, rows in self._learned.items():
+            near = kernel.nearness(now[kind], rows, self._config["width"])
+            scores += np.float32(shares[kind]) * (near @ self._weights)
         return np.exp(log_softmax(self._sharpness * scores, axis=1))
 
-
-def _fit(rows: csr_matrix, intents: np.ndarray, strength: float) -> LinearSVC:
-    return LinearSVC(C=strength, class_weight="balanced", random_state=0).fit(rows, intents)
-
-
-def _sharpness(rows: csr_matrix, intents: np.ndarray, strength: float) -> float:
-    """What the scores are to be multiplied by: the value that makes held-out messages most likely. 1 where there are too few."""
-    if min(np.unique(intents, return_counts=True)[1]) < _FOLDS:
-        return 1.0
-    scores, wanted = [], []
-    for learned, held_out in StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(rows, intents):
-        model = _fit(rows[learned], intents[learned], strength)
-        weights, bias = _one_row_each(model.coef_, model.intercept_)
-        scores.append(rows[held_out] @ weights.T + bias)
-        wanted.append(np.searchsorted(model.classes_, intents[held_out]))
-    every, right = np.vstack(scores), np.concatenate(wanted)
-
-    def unlikeliness(sharpness: float) -> float:
-        return float(-log_softmax(sharpness * every, axis=1)[np.arange(len(right)), right].mean())
-
-    return float(minimize_scalar(unlikeliness, bounds=(_BLUNTEST, _SHARPEST), method="bounded").x)
+    def _shares(self) -> Dict[Text, float]:
+        """By the embeddings that were learned; 1 for one that the configuration does not name."""
+        return {kind: float(self._config["shares"].get(kind, 1.0)) for kind in self._learned}
 
 
 def _is_said(example: Message) -> bool:
     """False for events of other processes: they arrive by name and must never be understood from what a driver writes."""
     return bool(example.get(TEXT)) and not (example.get(INTENT) or "EXTERNAL_").startswith("EXTERNAL_")
-
-
-def _one_row_each(weights: np.ndarray, bias: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """scikit-learn keeps a single row where there are two classes; give each class its own, so softmax is right for both."""
-    if weights.shape[0] == 1:
-        return np.vstack([-weights, weights]), np.concatenate([-bias, bias])
-    return weights, bias

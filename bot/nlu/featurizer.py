@@ -1,12 +1,12 @@
 """Sentence features: the multilingual Universal Sentence Encoder, 512 numbers a message, by numpy alone.
 
-The model is loaded once a process, so a reloaded Rasa model costs no second load. Counting words is left to Rasa's own featurizers.
+The model is loaded once a process, so a reloaded Rasa model costs no second load. Counting words is left to the classifier.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any, Dict, List, Text
+from typing import Any, Callable, Dict, List, Text
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -47,7 +47,12 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
 
     def __init__(self, config: Dict[Text, Any], name: Text) -> None:
         super().__init__(name, config)
-        _encoder()
+        self._encode = self.encoder()
+
+    @staticmethod
+    def encoder() -> Callable[[List[Text]], Any]:
+        """What turns texts into vectors of unit length; its model is loaded by the time this returns."""
+        return _encoder().encode
 
     @classmethod
     def create(
@@ -75,6 +80,6 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
         for first in range(0, len(messages), _BATCH):
             batch = messages[first : first + _BATCH]
             texts = [" ".join(token.text for token in message.get(TOKENS_NAMES[TEXT])) for message in batch]
-            for message, vector in zip(batch, _encoder().encode(texts), strict=True):
+            for message, vector in zip(batch, self._encode(texts), strict=True):
                 row = np.asarray(vector, dtype=np.float32).reshape(1, -1)
                 message.add_features(Features(row, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))

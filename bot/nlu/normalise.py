@@ -108,9 +108,33 @@ WRITTEN_OUT = {
 }
 
 _WORD = re.compile(r"[^\W_]+(?:['’/-][^\W_]+)*|[^\w\s]+", re.UNICODE)
-# A charger's number differs with every message; one stand-in lets all of them count as the same word.
+# What marks say where a message has no words.
+MARKS = {
+    "👍": "ok yes",
+    "👌": "ok yes",
+    "✅": "yes",
+    "☑": "yes",
+    "💯": "yes",
+    "👎": "no",
+    "❌": "no",
+    "🙅": "no",
+    "🙏": "thank you",
+    "❤": "thank you",
+    "🤝": "thank you",
+    "😊": "thank you",
+    "👋": "hello",
+    "🔥": "fire",
+    "🚒": "fire",
+    "💨": "smoke",
+    "⚡": "sparks",
+}
+
+# A charger's number differs with every message; one stand-in lets all of them count as the same word. Five digits alone are
+# as a rule a ZIP code and get another.
 _NUMBER_LIKE = re.compile(r"(?:[a-z]{1,3}-?)?[0-9oil]*[0-9]{2,}[0-9oil]*")
+_ZIP_LIKE = re.compile(r"[0-9]{5}(?:-[0-9]{4})?")
 NUMBER_WORD = "1234"
+ZIP_WORD = "90210"
 
 
 class Word(NamedTuple):
@@ -120,19 +144,27 @@ class Word(NamedTuple):
 
 
 def words_of(message: str) -> Iterator[Word]:
-    """The words of `message`, normalised; punctuation is left out except where a message has nothing else."""
+    """The words of `message`, normalised; punctuation and emoji are left out except where a message has nothing else."""
     only_marks = True
     marks = []
     for found in _WORD.finditer(message):
         raw = found.group().lower().replace("’", "'")
         if not raw[0].isalnum():
-            marks.append(Word(raw, found.start(), found.end()))
+            marks.append(Word(_said_by(raw), found.start(), found.end()))
             continue
         only_marks = False
-        text = NUMBER_WORD if _NUMBER_LIKE.fullmatch(raw) else WRITTEN_OUT.get(raw, _shortened(raw))
+        if _ZIP_LIKE.fullmatch(raw):
+            text = ZIP_WORD
+        else:
+            text = NUMBER_WORD if _NUMBER_LIKE.fullmatch(raw) else WRITTEN_OUT.get(raw, _shortened(raw))
         yield Word(text, found.start(), found.end())
     if only_marks:
         yield from marks
+
+
+def _said_by(marks: str) -> str:
+    """The words for the first mark that has some; the marks themselves where none has."""
+    return next((MARKS[mark] for mark in marks if mark in MARKS), marks)
 
 
 def _shortened(word: str) -> str:

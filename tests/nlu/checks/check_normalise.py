@@ -5,7 +5,7 @@
 import random
 import unittest
 
-from bot.nlu.normalise import NUMBER_WORD, words_of
+from bot.nlu.normalise import NUMBER_WORD, ZIP_WORD, words_of
 
 
 def texts(message: str) -> list:
@@ -32,7 +32,16 @@ class Normalising(unittest.TestCase):
 
     def test_a_message_of_marks_alone_keeps_them(self):
         self.assertEqual(texts("???"), ["???"])
-        self.assertEqual(texts("👍"), ["👍"])
+        self.assertEqual(texts("🫠"), ["🫠"])
+
+    def test_marks_that_say_something_alone_are_written_out(self):
+        self.assertEqual(texts("👍🏽"), ["ok yes"])
+        self.assertEqual(texts("🙏🙏"), ["thank you"])
+        self.assertEqual(texts("plug 🔥"), ["plug"])
+
+    def test_a_zip_code_is_no_charger_number(self):
+        self.assertEqual(texts("94103"), [ZIP_WORD])
+        self.assertEqual(texts("CL-10423"), [NUMBER_WORD])
 
     def test_offsets_point_into_the_message_as_typed(self):
         generator = random.Random(7)
