@@ -36,8 +36,33 @@ def read_titles(files: dict[str, str]) -> Titles:
     return Titles(languages)
 
 
+# After these words something takes a while: for so many seconds channels that can show that it goes on.
+_GOES_ON_S = {
+    "say_starting": 30,
+    "say_still_waiting": 120,
+    "say_resetting": 180,
+    "say_making_operative": 60,
+    "say_session_ending": 20,
+    "say_finish_waiting": 120,
+    "say_unlocking": 30,
+    "say_unlock_retry": 60,
+    "say_unlock_soon": 60,
+    "say_unlock_once_more": 30,
+}
+
+
+def shown_beside(say: Say) -> dict[str, Any] | None:
+    """What channels with cards show beside the words."""
+    if say.shown is not None:
+        return dict(say.shown)
+    within_s = _GOES_ON_S.get(say.name)
+    return None if within_s is None else {"kind": "progress", "within_s": within_s}
+
+
 def speak(dispatcher: CollectingDispatcher, say: Say, titles: Titles, language: str) -> None:
     buttons: list[dict[str, Any]] = [
         {"title": titles.of(choice, language), "payload": choice.payload} for choice in say.choices
     ]
-    dispatcher.utter_message(response=say.name, buttons=buttons or None, **dict(say.values))
+    dispatcher.utter_message(
+        response=say.name, buttons=buttons or None, json_message=shown_beside(say), **dict(say.values)
+    )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from actions.bridge import BridgeError, BridgeRefused, Charger
 from actions.places.candidates import candidate
 from actions.places.plugs import Wanted, wanted
-from actions.places.ranking import Option, Tier, rank
+from actions.places.ranking import Option, Stall, Tier, rank
 from actions.places.resolve import Answer, Place, Vague, WhichOne, resolve
 from actions.places.search import Search
 from actions.playbooks.contact import WAIT_S, Contact, Ports, Wake
@@ -141,8 +142,11 @@ async def _told(ports: Ports, place: Place, search: Search, options: Sequence[Op
         named = replace(search, option=(free[0].charger.id, free[0].stall.connector))
         listed = {"list": "\n".join(map(line, free)), "link": link(free[0])}
         named_place = place.kind not in ("pin", "coordinates")
+        shown = cards(free)
         yield (
-            Say("say_near_list", {"place": place.label, **listed}) if named_place else Say("say_near_you_list", listed)
+            Say("say_near_list", {"place": place.label, **listed}, shown=shown)
+            if named_place
+            else Say("say_near_you_list", listed, shown=shown)
         )
         yield End(Outcome.REDIRECTED, Offer.KEEP, _START, search=named)
         return
@@ -174,6 +178,29 @@ def line(option: Option, number: int | None = None) -> str:
         part for part in (f"{one.label} {one.site}".strip(), distance_words(option.away_m), plug, price) if part
     )
     return said if number is None else f"{number}) {said}"
+
+
+def cards(options: Sequence[Option]) -> dict[str, Any]:
+    """The same list for channels that show cards."""
+    return {"kind": "chargers", "chargers": [_card(option) for option in options]}
+
+
+def _card(option: Option) -> dict[str, Any]:
+    one = option.charger
+    plugs = (" ".join(part for part in (stall.plug, _kw(stall)) if part) for stall in one.stalls)
+    return {
+        "id": one.id,
+        "name": f"{one.label} {one.site}".strip(),
+        "distance_m": round(option.away_m),
+        "plugs": sorted({plug for plug in plugs if plug}),
+        "free": sum(stall.status == "Available" for stall in one.stalls),
+        "price": None if one.price_per_kwh is None else f"{one.price_per_kwh:.2f}/kWh",
+        "map_url": link(option),
+    }
+
+
+def _kw(stall: Stall) -> str:
+    return f"{stall.max_kw:g} kW" if stall.max_kw else ""
 
 
 def distance_words(metres: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from actions.places.search import Search
 
@@ -40,13 +41,15 @@ class Choice:
 class Say:
     """A response of domain/responses by name, and the values for its braces.
 
-    `first`: an act that takes a while follows, so these words go out before it.
+    `first`: an act that takes a while follows, so these words go out before it. `shown`: what channels with cards show
+    beside the words (docs/contracts.md, "Web"), which must say the same.
     """
 
     name: str
     values: Mapping[str, str] = field(default_factory=dict)
     choices: tuple[Choice, ...] = ()
     first: bool = False
+    shown: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,7 @@ export class Panel implements Audience {
     const now = Date.now();
     const { texts } = this;
     if (this.progress && now > this.progress.until) this.progress = undefined;
-    const text = this.notice || (!this.online ? texts.offline : this.progress?.text || (this.working ? texts.working : ""));
+    const text = this.notice || (!this.online ? texts.offline : this.progress?.text || (this.progress || this.working ? texts.working : ""));
     if (this.status.textContent !== text) this.status.textContent = text;
     const busy = this.online && !this.notice && Boolean(this.progress || this.working);
     const seconds = Math.floor((now - (this.progress?.from ?? this.since)) / 1000);
