@@ -49,7 +49,7 @@ class Bridge:
         self.metrics = Metrics()
         self.picture = Picture()
         self._recorder = Recorder(store)
-        reports = Reports(store, self.picture, self._recorder, clock)
+        reports = Reports(store, self.picture, self._recorder, clock, several_sessions=settings.several_sessions)
         reports.on_deviation = self._count
         self.events = EventLog(store, clock)
         reports.on_event = self.events.add

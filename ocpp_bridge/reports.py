@@ -52,13 +52,25 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class Authorization:
+    """What an id token is answered with, and the token where it is ours."""
+
+    status: str
+    token: Token | None
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     session: Session
-    authorization: str
+    authorization: Authorization
 
 
 class Reports:
-    def __init__(self, store: BridgeStore, picture: Picture, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self, store: BridgeStore, picture: Picture, recorder: Recorder, clock: Clock, *, several_sessions: bool = False
+    ) -> None:
+        """`several_sessions`: an id token may charge at several connectors at once."""
+        self._several_sessions = several_sessions
         self._store = store
         self._picture = picture
         self._recorder = recorder
@@ -66,7 +78,7 @@ class Reports:
         self.on_deviation: Callable[[Deviation], None] | None = None
         self.on_event: Callable[[str, str, dict[str, Any]], None] | None = None
 
-        self._transactions = Transactions(store, recorder, clock, self._close, self._tell)
+        self._transactions = Transactions(store, recorder, clock, self._close, self._tell, self._in_use_elsewhere)
 
     def live(self, charger: str) -> LiveCharger:
         return self._picture.live(charger)
@@ -162,19 +174,28 @@ class Reports:
 
     # ---- id tokens
 
-    async def token_status(self, token_id: str) -> str:
+    async def standing(self, token_id: str) -> Authorization:
         """What an Authorize of this token is answered with; Invalid where it is not ours."""
         token = await self._store.token(token_id)
-        return token.status_at(self.clock.now()) if token else "Invalid"
+        return Authorization(token.status_at(self.clock.now()) if token else "Invalid", token)
 
-    async def token(self, token_id: str) -> Token | None:
-        return await self._store.token(token_id)
+    async def authorize(self, charger: str, token_id: str) -> Authorization:
+        """A token that charges elsewhere is not refused here: only the start of a transaction is (ConcurrentTx, OCPP 1.6
+        section 7.2, 2.0.1 AuthorizationStatusEnumType), and the driver may have come to stop the one that runs."""
+        found = await self.standing(token_id)
+        self._recorder.attempt(Attempt(charger, token_id, found.status, self.clock.now(), "Authorize"))
+        self._tell("authorization", charger, token_last4=last4(token_id), answer=found.status)
+        return found
 
-    async def authorize(self, charger: str, token_id: str) -> str:
-        answer = await self.token_status(token_id)
-        self._recorder.attempt(Attempt(charger, token_id, answer, self.clock.now(), "Authorize"))
-        self._tell("authorization", charger, token_last4=last4(token_id), answer=answer)
-        return answer
+    def _in_use_elsewhere(self, token: Token, charger: str, connector: int) -> bool:
+        """Whether the token charges at another connector. A session of a charger that is gone bars nobody: its end may have
+        been missed."""
+        return not self._several_sessions and any(
+            (session.charger, session.connector) != (charger, connector)
+            and session.authorization == "Accepted"
+            and self._live(session.charger).link is not None
+            for session in self._picture.active_sessions_of(token.id)
+        )
 
     # ---- transactions
 
@@ -195,11 +216,13 @@ class Reports:
         """A transaction that the bridge numbers (OCPP 1.6). The same `start_key` again is the same transaction."""
         live = self._live(charger)
         known = await self._store.session_started_by(start_key)
-        if known is not None:
-            return Started(known, known.authorization)
         now = self.clock.now()
         token = await self._store.token(token_id)
+        if known is not None:
+            return Started(known, Authorization(known.authorization, token))
         authorization = token.status_at(now) if token else "Invalid"
+        if token is not None and authorization == "Accepted" and self._in_use_elsewhere(token, charger, connector):
+            authorization = "ConcurrentTx"
         session = Session(
             id=new_id("ses", now),
             charger=charger,
@@ -222,7 +245,7 @@ class Reports:
             self._tell("session.started", charger, session=session.id, connector=connector, authorization=authorization)
             log.info("session_started", charger=charger, session=session.id, id_status=authorization)
         live.changed()
-        return Started(kept, kept.authorization)
+        return Started(kept, Authorization(kept.authorization, token))
 
     async def stop(
         self, charger: str, transaction: str, meter_wh: float | None, at: datetime | None, reason: str

@@ -50,10 +50,20 @@ class Tell(Protocol):
 
 
 Close = Callable[[Session, str, datetime, float | None], Awaitable[None]]
+InUseElsewhere = Callable[[Token, str, int], bool]
 
 
 class Transactions:
-    def __init__(self, store: BridgeStore, recorder: Recorder, clock: Clock, close: Close, tell: Tell) -> None:
+    def __init__(
+        self,
+        store: BridgeStore,
+        recorder: Recorder,
+        clock: Clock,
+        close: Close,
+        tell: Tell,
+        in_use_elsewhere: InUseElsewhere,
+    ) -> None:
+        self._in_use_elsewhere = in_use_elsewhere
         self._store = store
         self._recorder = recorder
         self._clock = clock
@@ -101,7 +111,7 @@ class Transactions:
             meter_start_wh=first or 0.0,
             meter_known=first is not None,
         )
-        session = _authorised(session, told, token, now)
+        session = self._authorised(session, told, token)
         kept = await self._store.add_session(session)
         if kept.id == session.id and told.event != "Ended":
             for old in live.sessions_on(session.connector):  # a connector has one transaction: the older one has ended
@@ -115,7 +125,7 @@ class Transactions:
     def _joined(self, session: Session, told: TransactionTold, token: Token | None, *, newest: bool) -> Session:
         """The session with what the event adds to it; what an event of before says does not undo what is known."""
         if told.token and not session.token:
-            session = _authorised(session, told, token, self._clock.now())
+            session = self._authorised(session, told, token)
             self._recorder.attempt(
                 Attempt(
                     session.charger,
@@ -149,6 +159,15 @@ class Transactions:
                 changes["last_meter_at"] = self._clock.now()
         return changed(session, changes)
 
+    def _authorised(self, session: Session, told: TransactionTold, token: Token | None) -> Session:
+        if not told.token:
+            return session
+        status = token.status_at(self._clock.now()) if token else "Unknown"
+        accepted = token is not None and status == "Accepted"
+        if token is not None and accepted and self._in_use_elsewhere(token, session.charger, session.connector):
+            status = "ConcurrentTx"
+        return replace(session, token=told.token, driver=token.driver if token else None, authorization=status)
+
     async def _keep(self, live: LiveCharger, before: Session, session: Session) -> None:
         """In memory at once; to the store at once where it is more than a reading."""
         if session.state == "ended":  # it was closed on evidence, and goes on after all
@@ -167,10 +186,3 @@ class Transactions:
 
 def _key(charger: str, told: TransactionTold) -> str:
     return f"{charger}:tx:{told.transaction}"
-
-
-def _authorised(session: Session, told: TransactionTold, token: Token | None, now: datetime) -> Session:
-    if not told.token:
-        return session
-    status = token.status_at(now) if token else "Unknown"
-    return replace(session, token=told.token, driver=token.driver if token else None, authorization=status)

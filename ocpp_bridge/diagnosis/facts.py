@@ -15,6 +15,7 @@ from ocpp_bridge.store.base import BridgeStore
 
 RECENT_COMMANDS = timedelta(hours=1)
 ATTEMPTS_SHOWN = 20
+_TELL_LIST_VERSION = frozenset({"get_local_list_version", "send_local_list"})
 RETURN_S = 60.0  # a socket that came less than this ago has hardly told anything yet
 
 
@@ -138,9 +139,10 @@ def connectivity(live: LiveCharger, now: datetime) -> Connectivity:
 
 
 def local_list_version(commands: Sequence[Command]) -> int | None:
-    """What the charger last answered about its local list; -1: it has none (OCPP 1.6 section 5.10)."""
+    """What the charger last answered about its local list, asked alone or after one was sent; -1: it has none (OCPP 1.6
+    section 5.10)."""
     for command in reversed(commands):
-        found = (command.effect or {}).get("list_version")
+        found = (command.effect or {}).get("version") if command.action in _TELL_LIST_VERSION else None
         if isinstance(found, int):
             return found
     return None

@@ -61,6 +61,8 @@ def send_local_list(order: Order) -> Request:
         info: Payload = {"status": id_status(token.status_at(order.now))}
         if token.expires_at is not None:
             info["expiryDate"] = iso(token.expires_at)
+        if token.group and len(token.group) <= 20:
+            info["parentIdTag"] = token.group
         entries.append({"idTag": token.id, "idTagInfo": info})
     full = order.command.params.get("update") == "full"
     version = order.command.params["version"]

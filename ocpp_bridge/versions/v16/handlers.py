@@ -6,12 +6,13 @@ import hashlib
 from typing import Any, cast, get_args
 
 from ocpp_bridge.model import ConnectorStatus
-from ocpp_bridge.reports import HEARTBEAT_INTERVAL_S
+from ocpp_bridge.reports import HEARTBEAT_INTERVAL_S, Authorization
 from ocpp_bridge.versions.base import Context, Payload, Unusable
 from ocpp_bridge.versions.v16 import meter
 from ocpp_bridge.versions.v16.fields import id_status, iso, number, text, time
 
 STATUSES: frozenset[str] = frozenset(get_args(ConnectorStatus))
+LONGEST_TAG = 20  # section 7.28
 CONNECTORS = range(1000)  # no charger has more; it bounds what a confused one can make the bridge remember
 
 
@@ -54,7 +55,18 @@ async def status_notification(context: Context, payload: Payload) -> Payload:
 
 async def authorize(context: Context, payload: Payload) -> Payload:
     """TC_004, TC_023 (refused ids)."""
-    return {"idTagInfo": {"status": id_status(await context.reports.authorize(context.charger, payload["idTag"]))}}
+    return {"idTagInfo": _info(await context.reports.authorize(context.charger, payload["idTag"]))}
+
+
+def _info(found: Authorization) -> Payload:
+    """With the group and the end of the token, where it has them: what a charger's cache works with (section 7.27)."""
+    info: Payload = {"status": id_status(found.status)}
+    token = found.token
+    if token is not None and token.group and len(token.group) <= LONGEST_TAG:
+        info["parentIdTag"] = token.group
+    if token is not None and token.expires_at is not None:
+        info["expiryDate"] = iso(token.expires_at)
+    return info
 
 
 async def start_transaction(context: Context, payload: Payload) -> Payload:
@@ -72,7 +84,7 @@ async def start_transaction(context: Context, payload: Payload) -> Payload:
     )
     return {
         "transactionId": int(started.session.transaction),
-        "idTagInfo": {"status": id_status(started.authorization)},
+        "idTagInfo": _info(started.authorization),
     }
 
 
@@ -91,7 +103,7 @@ async def stop_transaction(context: Context, payload: Payload) -> Payload:
     token = text(payload, "idTag")
     if token is None:
         return {}
-    return {"idTagInfo": {"status": id_status(await context.reports.token_status(token))}}
+    return {"idTagInfo": _info(await context.reports.standing(token))}
 
 
 async def meter_values(context: Context, payload: Payload) -> Payload:

@@ -76,9 +76,8 @@ async def authorize(context: Context, payload: Payload) -> Payload:
     token_id = _token_id(payload.get("idToken"))
     if token_id is None:
         raise Unusable("OccurrenceConstraintViolation", "idToken.idToken is needed")
-    status = await context.reports.authorize(context.charger, token_id)
-    token = await context.reports.token(token_id)
-    return {"idTokenInfo": _info(token, "Unknown" if token is None else status)}
+    found = await context.reports.authorize(context.charger, token_id)
+    return {"idTokenInfo": _info(found.token, "Unknown" if found.token is None else found.status)}
 
 
 async def transaction_event(context: Context, payload: Payload) -> Payload:
@@ -113,8 +112,10 @@ async def transaction_event(context: Context, payload: Payload) -> Payload:
             await context.reports.status(context.charger, session.connector, status, None)
     if told.token is None:
         return {}
-    now = context.reports.clock.now()
-    return {"idTokenInfo": _info(token, token.status_at(now) if token else "Unknown")}
+    answer = token.status_at(context.reports.clock.now()) if token else "Unknown"
+    if answer == "Accepted" and session.authorization == "ConcurrentTx":
+        answer = "ConcurrentTx"
+    return {"idTokenInfo": _info(token, answer)}
 
 
 async def meter_values(context: Context, payload: Payload) -> Payload:
