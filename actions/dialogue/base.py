@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 # Problems in which a session may be begun unasked.
 BEGINS = frozenset({"session_not_starting", "rfid_failed"})
+# Said in place of the first where the operator has a phone: who is left with nothing else needs a number, not an offer.
+_WITH_PHONE = {"say_next_none": "say_next_none_phone", "say_stuck_offline": "say_stuck_offline_phone"}
 # Looks at something else that leave what was going on where it was.
 ASIDE = frozenset({"session_status", "charging_slow", "status_question_about_charger"})
 
@@ -77,6 +79,9 @@ class DialogueAction:
         return slots(next_step=None, offer=Offer.RETRY.value)
 
     def say(self, dispatcher: CollectingDispatcher, tracker: Tracker, say: Say) -> None:
+        phone, name = self.service.operator_phone, _WITH_PHONE.get(say.name)
+        if phone and name is not None:
+            say = replace(say, name=name, values={**say.values, "phone": phone})
         speak(dispatcher, say, self.service.titles, turn_of(tracker).language)
 
     async def go_on(

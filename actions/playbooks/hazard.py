@@ -33,7 +33,7 @@ async def run(ports: Ports, contact: Contact) -> Steps:
     yield saw(seen)
     connector = connector_in_danger(seen)
     named = {"charger": seen.charger.label}
-    if not seen.charger.connected or connector is None:
+    if not (seen.charger.connected or seen.charger.returning) or connector is None:
         yield Say("say_hazard_offline", named)
         yield End(Outcome.HANDED_OVER, problem=_NEXT, handoff=HANDOFF, stays=True)
         return
