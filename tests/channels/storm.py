@@ -25,7 +25,7 @@ from pathlib import Path
 import aiohttp
 
 from sandbox.carrier.journal import read_journal
-from sandbox.carrier.network import Message
+from sandbox.carrier.network import Line, Message
 from sandbox.carrier.signing import Post, meta_message, meta_post, sms_fields, twilio_post
 from tests.bot.doors import PUBLIC_URL, until
 from tests.channels.lines import ACCOUNT, env_for
@@ -53,6 +53,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def line_of(number: str) -> Line:
+    return "sms" if int(number[-4:]) % 2 else "whatsapp"
+
+
+def inbound(number: str, text: str) -> Post:
+    """The webhook of a driver's message; its id is the second word of the text, so the same text is the same message."""
+    line, now = line_of(number), datetime.now(UTC)
+    name = f"{'SM' if line == 'sms' else 'wamid.'}{text.split()[1].replace('-', 'w')}"
+    message = Message(name, line, number, False, text, now)
+    if line == "sms":
+        return twilio_post(ACCOUNT, PUBLIC_URL, "/webhooks/twilio/sms", sms_fields(ACCOUNT, message, None))
+    content = {"type": "text", "text": {"body": text}}
+    return meta_post(ACCOUNT, "/webhooks/whatsapp", meta_message(message, f"CA.{number[1:]}", content))
 
 
 class Part:
@@ -151,24 +166,11 @@ class Storm:
 
     async def _say_all(self, number: str) -> None:
         for text in self.queues[number]:
-            post = self._post(number, text)
+            post = inbound(number, text)
             await self._bring(post)
             self.acknowledged += 1
             if self.random.random() < DUPLICATES:
                 await self._bring(post)
-
-    def _post(self, number: str, text: str) -> Post:
-        line, now = self._line(number), datetime.now(UTC)
-        name = f"{'SM' if line == 'sms' else 'wamid.'}{text.split()[1]}"
-        message = Message(name, line, number, False, text, now)
-        if line == "sms":
-            return twilio_post(ACCOUNT, PUBLIC_URL, "/webhooks/twilio/sms", sms_fields(ACCOUNT, message, None))
-        content = {"type": "text", "text": {"body": text}}
-        return meta_post(ACCOUNT, "/webhooks/whatsapp", meta_message(message, f"CA.{number[1:]}", content))
-
-    @staticmethod
-    def _line(number: str) -> str:
-        return "sms" if int(number[-4:]) % 2 else "whatsapp"
 
     async def _bring(self, post: Post) -> None:
         """Until it is acknowledged, as carriers do."""
@@ -190,7 +192,7 @@ class Storm:
         return said
 
     async def _until_answered(self) -> None:
-        deadline = time.monotonic() + 30 + self.report.messages / 20
+        deadline = time.monotonic() + 60 + self.report.messages / 10
         while time.monotonic() < deadline:
             if sum(len(set(texts)) for texts in self._answers().values()) >= self.report.messages:
                 break
