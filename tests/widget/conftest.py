@@ -21,6 +21,9 @@ from bot.front_door import front_door
 from chargeline.settings import Settings
 from tests.bot.doors import EARS, FAST
 from tests.bot.fake_rasa import FakeRasa
+from tests.stores.fixtures import mongo_database, mongo_stand_in, mongo_url
+
+__all__ = ["mongo_database", "mongo_stand_in", "mongo_url"]
 
 EMBED = "emb_volt-app"
 MEMBERS = "emb_volt-members"

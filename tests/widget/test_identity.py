@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,11 @@ from bot.channels.web_live import card_of, cost_of
 from bot.drivers import load_drivers
 from bot.identity.claims import LEEWAY_S, MOST_S, TokenRefused, verify
 from bot.identity.embeds import Embed, EmbedsFileError, Signer, load_embeds, origin_of
+from bot.identity.ended import EndedSessions, MongoEnded, SqliteEnded
 from bot.identity.rates import Rate
 from bot.store.model import Channel, Conversation
+from chargeline.clock import SystemClock
+from chargeline.mongo import Database
 from tests.widget.conftest import ED, EMBED, MEMBERS, RSA, SECRET, embeds, pem, token
 
 NOW = 1_800_000_000
@@ -209,3 +213,33 @@ def test_a_card_shows_what_the_connector_does() -> None:
     assert card_of({**session, "connector": 1}, charger, now)["state"] == "running"
     ended = card_of({**session, "state": "ended", "power_w": 7000}, charger, now)
     assert (ended["state"], ended["power_w"]) == ("ended", None)
+
+
+async def remembers(first: EndedSessions, second: EndedSessions) -> None:
+    await first.open()
+    await first.add("a", time.time() + 60)
+    await first.add("a", time.time() + 60)
+    await second.open()
+    assert await second.has("a")
+    assert not await second.has("b")
+
+
+async def test_an_ended_session_is_remembered_by_the_next_process(tmp_path: Path) -> None:
+    engines = [SqliteEnded(tmp_path / "web.sqlite3", SystemClock()) for _ in range(2)]
+    await remembers(*engines)
+    for engine in engines:
+        await engine.close()
+
+
+@pytest.mark.mongo
+async def test_an_ended_session_is_remembered_in_mongodb(mongo_database: Database) -> None:
+    await remembers(MongoEnded(mongo_database), MongoEnded(mongo_database))
+
+
+async def test_what_has_ended_by_itself_is_forgotten(tmp_path: Path) -> None:
+    ended = SqliteEnded(tmp_path / "web.sqlite3", SystemClock())
+    await ended.open()
+    await ended.add("old", time.time() - 1)
+    await ended.add("new", time.time() + 60)
+    assert (await ended.has("old"), await ended.has("new")) == (False, True)
+    await ended.close()

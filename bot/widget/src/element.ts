@@ -9,6 +9,7 @@ import css from "./style.css?inline";
 import { fill, languageFor, tables, type Language, type Texts } from "./texts";
 
 const REST_AFTER_MS = 60_000; // a hidden tab lets its connection go and reads on when it is looked at again
+const BADGE_AFTER_MS = 1_500;
 const NARROW = "(max-width: 480px)";
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
@@ -30,6 +31,7 @@ export class ChargelineChat extends HTMLElement implements Host {
   private launcher: HTMLButtonElement | undefined;
   private badge = h("span", { class: "badge", part: "badge", hidden: true });
   private readKey = "";
+  private soon: ReturnType<typeof setTimeout> | undefined;
   private resting: ReturnType<typeof setTimeout> | undefined;
   private ends = new AbortController();
   private chosen: Language | undefined;
@@ -85,15 +87,10 @@ export class ChargelineChat extends HTMLElement implements Host {
    */
   async identify(source: TokenSource | null): Promise<void> {
     const before = this.conversation;
-    const again = source !== null && this.source !== null && typeof source === typeof this.source;
     this.source = source;
     if (source === null && before) {
-      await before.api.end().catch(() => {});
+      await before.api.end().catch(() => {}); // without a connection it ends by itself, soon
       this.forget();
-    }
-    if (again && before && (await before.api.owner().catch(() => "")) === (await this.api().owner().catch(() => "?"))) {
-      this.rebuild(this.isOpen); // the same driver with a newer token
-      return;
     }
     this.rebuild(this.isOpen);
   }
@@ -150,6 +147,7 @@ export class ChargelineChat extends HTMLElement implements Host {
   disconnectedCallback(): void {
     this.ends.abort();
     clearTimeout(this.resting);
+    clearTimeout(this.soon);
     this.panel?.leave();
     this.panel = this.conversation = undefined;
   }
@@ -237,7 +235,11 @@ export class ChargelineChat extends HTMLElement implements Host {
       this.begin();
       this.panel!.composer.box.value = draft;
       if (!this.page) this.open();
-    } else if (this.storage.getItem(`chargeline:used:${this.getAttribute("embed")}`)) this.begin(); // for the unread badge
+    } else if (this.storage.getItem(`chargeline:used:${this.getAttribute("embed")}`)) {
+      // For the unread badge; after the host has had the time to say who the driver is.
+      clearTimeout(this.soon);
+      this.soon = setTimeout(() => this.isConnected && this.begin(), BADGE_AFTER_MS);
+    }
   }
 
   /** Builds the panel and connects, once. */
