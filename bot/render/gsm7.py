@@ -1,7 +1,7 @@
 """What a text costs as SMS, and how it is written so that it costs less: GSM-7 letters, segments, folding. Pure.
 
 GSM-7 (3GPP TS 23.038, 6.2.1) has é è à ù ì ò ñ ü Ç but not á í ó ú ê ç: one such letter turns the whole text into UCS-2,
-where a segment holds 70 characters in place of 160. They are written without their accent (docs/adr/0007).
+where a segment holds 70 characters in place of 160. They are written without their accent (docs/adr/0010).
 """
 
 from __future__ import annotations
