@@ -70,6 +70,7 @@ class Connector:
     status_age_s: float | None = None
     max_kw: float | None = None
     tethered: bool | None = None
+    tariff: Tariff | None = None  # what counts on it now
     held: bool = False  # out of service on purpose
 
 

@@ -91,6 +91,7 @@ def connector(row: Mapping[str, Any]) -> Connector:
         status_age_s=row.get("status_age_s"),
         max_kw=row.get("max_kw"),
         tethered=row.get("tethered"),
+        tariff=tariff(row.get("tariff")),
         held=row.get("held") is not None,
     )
 
