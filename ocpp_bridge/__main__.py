@@ -12,6 +12,7 @@ import sys
 import structlog
 
 from chargeline.clock import clock_from
+from chargeline.imports import note_missing_modules
 from chargeline.logs import configure
 from chargeline.settings import Settings, SettingsError
 from chargeline.sqlite import SchemaTooNew
@@ -70,7 +71,7 @@ async def run(settings: Settings) -> None:
     tls = None
     if settings.ocpp_tls_cert:
         tls = listen(settings.host, settings.ocpp_tls_port, "OCPP_TLS_PORT"), tls_context(settings)
-    bridge = Bridge(settings, open_store(settings), clock_from(settings.clock_speed, settings.clock_epoch))
+    bridge = Bridge(settings, open_store(settings), clock_from(settings.clock_speed, settings.clock_epoch), alone=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,6 +86,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> int:
     try:
+        note_missing_modules()
         settings = Settings.load()
         configure("bridge", settings.log_format, settings.log_level)
         with contextlib.suppress(ImportError):

@@ -41,7 +41,17 @@ BACKLOG = 4096  # chargers of a whole network may reconnect in the same second
 
 
 class Bridge:
-    def __init__(self, settings: Settings, store: BridgeStore, clock: Clock, windows: Windows | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: BridgeStore,
+        clock: Clock,
+        windows: Windows | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """`alone`: no other Sanic app will run in this process."""
+        self._alone = alone
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -156,7 +166,7 @@ class Bridge:
             self.events,
             self.knocks,
         )
-        app = make_app(services, self.ready)
+        app = make_app(services, self.ready, alone=self._alone)
         self._api = await app.create_server(sock=listener, access_log=False, backlog=BACKLOG)
         assert self._api is not None
         await self._api.startup()  # type: ignore[no-untyped-call]  # Sanic has no annotations here

@@ -1,7 +1,7 @@
 """Sites, chargers, id tokens and tariffs from JSON, OCPI locations or CSV: checked as a whole, then stored, by id.
 
-`POST /v1/import`, CHARGERS_FILE at start, and `python -m ocpp_bridge.importing FILE`, which writes into the store that the
-settings name (a running bridge sees it after its next start; use the API for one that runs).
+`POST /v1/import`, CHARGERS_FILE at start, and `python -m ocpp_bridge.importing FILE`, which hands the file to the bridge that
+runs, by its API, and where none does writes into the store that the settings name.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import structlog
 
 from chargeline.settings import Settings, SettingsError
+from chargeline.sqlite import SchemaTooNew
 from ocpp_bridge.formats import ocpi, table, tariffs
 from ocpp_bridge.model import Charger, Connector, Site, Tariff, Token
 from ocpp_bridge.picture import Picture
@@ -25,6 +27,7 @@ from ocpp_bridge.server.passwords import hashed
 from ocpp_bridge.store.base import BridgeStore
 
 log = structlog.get_logger(__name__)
+IMPORT_TIMEOUT_S = 60.0
 SHORTEST_PASSWORD = 16  # OCPP security whitepaper, A00: an AuthorizationKey has 16 to 40 characters
 
 
@@ -256,16 +259,42 @@ async def _import_into_store(path: Path, settings: Settings) -> Network:
     return network
 
 
+def _import_into_running(path: Path, settings: Settings) -> dict[str, int] | None:
+    """What the running bridge took; None where none runs. Raises ImportProblem where it will not have the file."""
+    read_file(path)  # a mistake is named with the file, and before anything is sent
+    kind = "text/csv" if path.suffix.lower() == ".csv" else "application/json"
+    headers = {"Authorization": f"Bearer {settings.bridge_operator_key}", "Content-Type": kind}
+    url = f"{settings.url_of('bridge')}/v1/import"
+    try:
+        response = httpx.post(url, content=path.read_bytes(), headers=headers, timeout=IMPORT_TIMEOUT_S)
+    except httpx.ConnectError:
+        return None
+    except httpx.HTTPError as error:
+        raise ImportProblem(f"the bridge at {url} did not answer: {type(error).__name__}") from None
+    if response.status_code in (401, 403):
+        raise ImportProblem(f"a bridge runs at {url}: set BRIDGE_OPERATOR_KEY to its key, so that it takes the file")
+    if not response.is_success:
+        raise ImportProblem(f"the bridge at {url} refused it: {response.text[:300]}")
+    imported: dict[str, int] = response.json()["imported"]
+    return imported
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m ocpp_bridge.importing FILE", file=sys.stderr)
         return 2
+    path = Path(arguments[0])
     try:
-        network = asyncio.run(_import_into_store(Path(arguments[0]), Settings.load()))
-    except (ImportProblem, SettingsError) as error:
+        settings = Settings.load()
+        counts = _import_into_running(path, settings)
+        where = "into the running bridge"
+        if counts is None:
+            counts = asyncio.run(_import_into_store(path, settings)).counts
+            where = "into the store: no bridge runs"
+    except (ImportProblem, SettingsError, SchemaTooNew) as error:
         print(f"import: {error}", file=sys.stderr)
         return 1
-    print("imported: " + ", ".join(f"{count} {name}" for name, count in network.counts.items()))
+    print(f"imported {where}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     return 0
 
 

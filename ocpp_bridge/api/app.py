@@ -48,13 +48,15 @@ class Services:
     knocks: Knocks
 
 
-def make_app(services: Services, ready: Callable[[], Awaitable[str | None]]) -> App:
+def make_app(services: Services, ready: Callable[[], Awaitable[str | None]], *, alone: bool = False) -> App:
     # A name of its own each time: Sanic keeps apps by name, and tests make several in one process.
     app: App = Sanic(f"ocpp_bridge_{secrets.token_hex(4)}", configure_logging=False)
     app.config.REQUEST_MAX_SIZE = 32 * 1024 * 1024  # an import of a whole network; other routes take 64 KiB
     app.config.RESPONSE_TIMEOUT = 24 * 3600  # a reader of events stays; every other route bounds its own time
     app.config.MOTD = False
-    app.config.TOUCHUP = False  # it rewrites Sanic's own code, which works for one app in a process only
+    app.config.TOUCHUP = (
+        alone  # it takes unused hooks out of Sanic's own code, which works for one app in a process only
+    )
     install_problem_details(app)
     add_health(app, ready)
     document = yaml.safe_load(files("ocpp_bridge.api").joinpath("openapi.yaml").read_text(encoding="utf-8"))

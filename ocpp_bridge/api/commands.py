@@ -16,6 +16,7 @@ from ocpp_bridge.api.reading import LONGEST_WAIT_S, actor_field, body_hash, numb
 from ocpp_bridge.api.reads import charger_or_404
 from ocpp_bridge.api.shapes import charger_json, command_json, token_json
 from ocpp_bridge.commands.kinds import KINDS
+from ocpp_bridge.commands.under_way import EngineStopped
 from ocpp_bridge.model import Command, Token
 from ocpp_bridge.safety import FRESH_S
 from ocpp_bridge.store.base import KeyReused
@@ -42,6 +43,8 @@ def add_routes(app: App, services: Services) -> None:
             kept = await engine.submit(command)
         except KeyReused:
             raise Problem(409, "key-reused", "This idempotency_key was used for another command.") from None
+        except EngineStopped:
+            raise Problem(503, "restarting", "The bridge is being restarted; nothing was sent. Ask again.") from None
         return _shown(await engine.wait(kept.id, wait_s))
 
     @app.get("/v1/commands/<command_id:str>", name="command")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -23,13 +23,13 @@ from ocpp_bridge.commands.facts import Facts
 from ocpp_bridge.commands.history import LONGEST_S, History
 from ocpp_bridge.commands.holding import Holding
 from ocpp_bridge.commands.kinds import KINDS
-from ocpp_bridge.commands.refresh import Refresher
-from ocpp_bridge.commands.under_way import KeyKnown, UnderWay
+from ocpp_bridge.commands.refresh import Refresher, is_old
+from ocpp_bridge.commands.under_way import EngineStopped, KeyKnown, UnderWay
 from ocpp_bridge.commands.waiting import wait_for
 from ocpp_bridge.commands.watcher import Watcher
 from ocpp_bridge.commands.windows import Windows
 from ocpp_bridge.metrics import Metrics
-from ocpp_bridge.model import Command, CommandState, Status
+from ocpp_bridge.model import Command, CommandState
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.store.base import BridgeStore, KeyReused
@@ -74,7 +74,8 @@ class Engine:
     # ---- from outside
 
     async def submit(self, command: Command) -> Command:
-        """Begins the command, or finds the one with its key; returns when it is stored. Raises store.KeyReused."""
+        """Begins the command, or finds the one with its key; returns when it is stored. Raises store.KeyReused and
+        EngineStopped."""
         under_way = self._by_key.get(command.idempotency_key)
         if under_way is None:
             under_way = self._launch(command, self._begun(command))
@@ -112,7 +113,7 @@ class Engine:
         live = self._picture.live(charger_id)
         wanted = [connector] if connector is not None else self._facts.connectors(charger_id)
         oldest = self._clock.now() - timedelta(seconds=max_age_s)
-        old = [number for number in wanted if _is_old(live.statuses.get(number), oldest)]
+        old = [number for number in wanted if is_old(live.statuses.get(number), oldest)]
         if not old:
             return
         deadline = self._clock.monotonic() + self._windows.refresh_wait_s
@@ -138,13 +139,17 @@ class Engine:
             self._launch(command, self._watch(command, lost if command.state == "sent" else None), stored=True)
 
     async def stop(self) -> None:
-        """Leaves open commands as they are in the store; the next start resumes them."""
+        """Leaves open commands as they are in the store; the next start resumes them. Whoever waits for one is told how
+        far it is."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._watcher.stop()
         for under_way in self._open.values():
-            under_way.kept.cancel()
+            if not under_way.kept.done():
+                under_way.kept.set_exception(EngineStopped())
+                under_way.kept.exception()  # seen: perhaps nobody waits for it
+            under_way.done.set()
 
     # ---- a command's life
 
@@ -391,8 +396,3 @@ def _over_already(command: Command, snapshot: safety.Snapshot) -> Seen | None:
     if snapshot.session is not None and snapshot.session.state == "ended":
         return Seen("verified", "verified", snapshot.session.id, detail="the session had ended before")
     return None
-
-
-def _is_old(status: Status | None, oldest: datetime) -> bool:
-    """Whether the charger should be asked: nothing is known, it is too old, or it is from before a restart."""
-    return status is None or status.source == "inferred" or status.at < oldest

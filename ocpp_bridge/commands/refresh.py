@@ -17,7 +17,7 @@ import structlog
 from chargeline.clock import Clock
 from ocpp_bridge import quirks
 from ocpp_bridge.commands.waiting import wait_for
-from ocpp_bridge.model import Charger
+from ocpp_bridge.model import Charger, Status
 from ocpp_bridge.picture import LiveCharger
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.versions.base import Request
@@ -102,3 +102,8 @@ def _come(live: LiveCharger, connector: int, asked_at: datetime) -> bool:
 
 def _accepted(outcome: wire.Outcome) -> bool:
     return isinstance(outcome, wire.Answered) and outcome.payload.get("status") == "Accepted"
+
+
+def is_old(status: Status | None, oldest: datetime) -> bool:
+    """Whether the charger should be asked: nothing is known, it is too old, or it is from before a restart."""
+    return status is None or status.source == "inferred" or status.at < oldest

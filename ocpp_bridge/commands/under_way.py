@@ -17,6 +17,10 @@ class UnderWay:
     done: asyncio.Event
 
 
+class EngineStopped(Exception):
+    """The bridge ends before the command was begun: nothing was stored, nothing sent."""
+
+
 class KeyKnown(Exception):
     """The idempotency key came before; `command` is what it was used for."""
 

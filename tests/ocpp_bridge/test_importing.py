@@ -206,19 +206,38 @@ async def test_the_api_takes_json_ocpi_and_csv_by_content_type(running: Running)
     assert other.status_code == 415
 
 
+async def program(path: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    def run() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ocpp_bridge.importing", str(path)]
+        given = {"VAR_DIR": str(path.parent), "PATH": "/usr/bin", **env}
+        return subprocess.run(command, env=given, capture_output=True, text=True, timeout=30, check=False)
+
+    return await asyncio.to_thread(run)
+
+
+async def test_the_program_hands_a_file_to_the_bridge_that_runs(running: Running, tmp_path: Path) -> None:
+    path = tmp_path / "network.csv"
+    path.write_text(TABLE)
+    url = str(running.api.base_url).rstrip("/")
+    done = await program(path, BRIDGE_URL=url, BRIDGE_OPERATOR_KEY="key-operator")
+    told = "imported into the running bridge: 1 sites, 2 chargers, 0 tokens"
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, told)
+    names = [charger.id for charger in read(TABLE.encode(), "csv").chargers]
+    assert [(await running.api.get(f"/v1/chargers/{name}")).status_code for name in names] == [200, 200]
+    refused = await program(path, BRIDGE_URL=url, BRIDGE_OPERATOR_KEY="wrong")
+    assert refused.returncode == 1
+    assert "BRIDGE_OPERATOR_KEY" in refused.stderr.splitlines()[-1]
+
+
 async def test_the_program_imports_a_file_or_says_what_is_wrong(tmp_path: Path) -> None:
     good, bad = tmp_path / "network.csv", tmp_path / "bad.json"
     good.write_text(TABLE)
     bad.write_text('{"chargers": [{"id": "a/b"}]}')
-    env = {"VAR_DIR": str(tmp_path), "PATH": "/usr/bin"}
-
-    def program(path: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "ocpp_bridge.importing", str(path)]
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
-
-    done = await asyncio.to_thread(program, good)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "imported: 1 sites, 2 chargers, 0 tokens")
-    refused = await asyncio.to_thread(program, bad)
+    nobody = "http://127.0.0.1:9"  # the discard port
+    done = await program(good, BRIDGE_URL=nobody)
+    told = "imported into the store: no bridge runs: 1 sites, 2 chargers, 0 tokens"
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, told)
+    refused = await program(bad, BRIDGE_URL=nobody)
     assert refused.returncode == 1
     assert "chargers[0].id" in refused.stderr.splitlines()[-1]
 

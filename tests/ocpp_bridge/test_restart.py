@@ -185,3 +185,20 @@ async def test_sigterm_ends_it_cleanly_and_a_taken_port_is_one_line(process: Pro
     async with process.charger() as charger:
         await charger.boot()
         assert await process.end(signal.SIGTERM) == 0
+
+
+async def test_sigterm_ends_the_bridge_within_five_seconds_whoever_waits(process: Process) -> None:
+    """With a command under way, a reader of events and a charger that never answers the closing handshake."""
+    async with process.charger() as charger:
+        await charger.boot()
+        asked = asyncio.create_task(process.start_command("k1", wait_s=25))
+        await charger.take("RemoteStartTransaction")
+        charger.socket.transport.pause_reading()
+        async with process.api.stream("GET", "/v1/events") as events:
+            assert events.status_code == 200
+            began = asyncio.get_running_loop().time()
+            assert await process.end(signal.SIGTERM) == 0
+            assert asyncio.get_running_loop().time() - began < 5
+        told = await asked
+        assert (told["state"], told["finished"]) == ("sent", False)
+        charger.socket.transport.abort()
