@@ -17,6 +17,7 @@ from sandbox.carrier.signing import Account
 
 SMS_PATH = "/webhooks/twilio/sms"
 META_PATH = "/webhooks/whatsapp"
+_TOLD_AGAIN = 500  # messages whose statuses may have been under way when a carrier was killed
 
 
 class World:
@@ -84,11 +85,11 @@ class World:
             self._post_status(message, step, code if step in {"undelivered", "failed"} else None)
 
     def remember(self, messages: Iterable[Message]) -> None:
-        """After a restart: what was taken before stands, and its last status is told again."""
+        """After a restart: what was taken before stands, and the last status of the newest is told again."""
         for message in messages:
             self.network.recall(message)
-            if message.outbound:
-                self._post_status(message, message.status, None)
+        for message in self.network.sent()[-_TOLD_AGAIN:]:
+            self._post_status(message, message.status, None)
 
     def new_message(self, line: Line, number: str, text: str) -> Message:
         return self._message(line, number, text, outbound=True)

@@ -53,7 +53,7 @@ TUNING = Tuning(
 
 STORM_TUNING = Tuning(
     turns=Limits(retry_first_s=0.05, retry_most_s=0.5, failures=50, silence_s=5.0),
-    sends=SendLimits(retry_first_s=0.05, retry_most_s=0.5, looks_s=(0.5, 1.0), look_attempts=50, status_s=3.0),
+    sends=SendLimits(retry_first_s=0.05, retry_most_s=0.5, looks_s=(0.5, 1.0), look_attempts=50, status_s=12.0),
 )
 
 
