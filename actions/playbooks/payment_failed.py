@@ -74,7 +74,8 @@ async def _theirs(
 ) -> Steps:
     """Payments of the operator's app or terminal for this charger, the newest first."""
     named = {"charger": seen.charger.label}
-    currency = (seen.charger.tariff.currency if seen.charger.tariff else "").upper()
+    tariff = (seen.plug.tariff if seen.plug is not None else None) or seen.charger.tariff
+    currency = tariff.currency if tariff is not None else ""
     holds = [one for one in payments if one.status == "requires_capture"]
     if len(holds) > 1:
         try:

@@ -18,6 +18,7 @@ from actions.playbooks.next_best import next_best
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, Tried, energy_words
 
 START, PLUG = "paid_start", "paid_plug"
+REASON = "paid"  # of its starts, whichever turn sends one: the same start is the same command
 PLUG_S = 900.0  # how long a driver who has paid may take to plug in
 MOST_STARTS = 2
 MOST_DECLINES_TOLD = 3
@@ -44,7 +45,8 @@ def can_take(seen: Diagnosis) -> bool:
 
 def order_of(contact: Contact, seen: Diagnosis) -> Order:
     """Raises ValueError where no price is known."""
-    if seen.charger.tariff is None or not is_priced(seen.charger.tariff):
+    tariff = (seen.plug.tariff if seen.plug is not None else None) or seen.charger.tariff
+    if tariff is None or not is_priced(tariff):
         raise ValueError("no price is known")
     return Order(
         message_id=contact.turn.message_id,
@@ -54,7 +56,7 @@ def order_of(contact: Contact, seen: Diagnosis) -> Order:
         charger=seen.charger.id,
         label=seen.charger.label,
         connector=seen.connector,
-        tariff=seen.charger.tariff,
+        tariff=tariff,
     )
 
 
@@ -201,7 +203,7 @@ async def begin(ports: Ports, contact: Contact, purchase: Purchase) -> Steps:
         yield Say("say_pay_not_here", _values(purchase))
         async for step in give_up(ports, contact, purchase):
             yield step
-        async for step in next_best(ports.chargers, seen):
+        async for step in next_best(ports, seen):
             yield step
         return
     plug = seen.plug
@@ -233,7 +235,7 @@ async def _start(ports: Ports, contact: Contact, purchase: Purchase, seen: Diagn
             seen.connector,
             token.id,
             actor=payer,
-            reason=contact.problem,
+            reason=REASON,
             key=f"{purchase.id}:start:{purchase.starts}",
             wait_s=WAIT_S,
         )

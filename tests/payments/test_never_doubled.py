@@ -114,13 +114,34 @@ class Money(RuleBasedStateMachine):
 
     # ---- what happens
 
-    @rule(kind=st.sampled_from(sorted(KINDS)), path=st.sampled_from(["/v1/", "/v1/payment_intents", "/v1/checkout"]))
-    def fault(self, kind: str, path: str) -> None:
-        self.do(self.sandbox.fault(kind, path))
+    @rule(
+        kind=st.sampled_from([*sorted(KINDS), *["crash"] * 3]),
+        path=st.sampled_from(["/v1/", "/v1/payment_intents", "/v1/checkout", "/v1/refunds"]),
+        after=st.integers(1, 12),
+    )
+    def fault(self, kind: str, path: str, after: int) -> None:
+        if kind == "crash":
+            self.crash["left"] = after
+        else:
+            self.do(self.sandbox.fault(kind, path))
 
-    @rule(after=st.integers(1, 8))
-    def crash_soon(self, after: int) -> None:
-        self.crash["left"] = after
+    @rule(charger=CHARGERS, card=CARDS, which=st.integers(0, 5))
+    def one_after_the_other(self, charger: str, card: str, which: int) -> None:
+        """What mostly happens, with whatever fault is due in the middle of it."""
+        self.driver_asks(charger, False)
+        self.driver_pays(card, which)
+        self.news(False, False)
+        self.session_starts(which)
+        self.session_ends(which)
+        self.paid_back(which, 300)
+        self.paid_back(which, 200)
+
+    @rule(charger=CHARGERS)
+    def paid_and_begun(self, charger: str) -> None:
+        self.driver_asks(charger, False)
+        self.driver_pays("4242424242424242", 0)
+        self.news(True, True)
+        self.session_starts(0)
 
     @rule(charger=CHARGERS, repeat=st.booleans())
     def driver_asks(self, charger: str, repeat: bool) -> None:
