@@ -48,7 +48,11 @@ async def driver(
         context = await browser.new_context(viewport=sizes()[size], device_scale_factor=2, **more)
         chat = await Chat.at(context, stack.bot + path)
         if signed is not None:
-            await chat.element.evaluate("(chat, token) => chat.identify(token)", token(signed))
+            who = {"embed": EMBED, "token": token(signed)}
+            await chat.element.evaluate(
+                "(chat, who) => { chat.setAttribute('embed', who.embed); return chat.identify(who.token); }", who
+            )
+            await chat.element.evaluate("chat => chat.open()")
         yield chat
         assert chat.errors == []
         await browser.close()
@@ -113,7 +117,7 @@ async def test_a_card_that_is_not_accepted(stack: Stack) -> None:
 
 
 async def test_a_payment_that_fails_is_no_reason_not_to_charge(stack: Stack) -> None:
-    async with driver(stack, f"/c/CL-1042?embed={EMBED}", signed="drv-ada", size="desktop") as chat:
+    async with driver(stack, "/widget", signed="drv-ada", size="desktop") as chat:
         await chat.say("the card reader at 1042 says my visa is declined")
         await hears(chat, "GO")
         await chat.say("GO")
@@ -121,4 +125,5 @@ async def test_a_payment_that_fails_is_no_reason_not_to_charge(stack: Stack) -> 
         await station(stack, "CL-1042", "a transaction runs", lambda plug: plug["transaction"] is not None)
         (session,) = [row for row in stack.sessions("CL-1042") if row["state"] == "active"]
         assert session["driver"] == "drv-ada"
-        await picture(chat, "widget-page")
+        await expect(chat.page.get_by_role("region", name="Your charging session")).to_be_visible(timeout=SOON_MS)
+        await picture(chat, "widget-desktop")
