@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 export RASA_TELEMETRY_ENABLED := false
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run train chat test test-fast test-nlu lint format lock bench bench-% score clean
+.PHONY: help setup run train chat test test-fast test-nlu lint format lock widget bench bench-% score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ format:  ## let ruff put the code in shape
 
 lock:  ## resolve both environments anew into their hash-pinned locks
 	@tools/lock
+
+widget:  ## build the chat widget from bot/widget (needs Node; the built script is in the repository)
+	@cd bot/widget && npm ci --silent && npm run --silent build
 
 bench:  ## every benchmark in tests/bench, one after the other
 	@tools/setup services

@@ -300,6 +300,7 @@ async def _is_ready(http: httpx.AsyncClient, url: str) -> bool:
 def _welcome(s: Settings, seconds: float) -> str:
     local = f"http://localhost:{s.bot_port}"
     lines = ["", f"Chargeline is ready (after {seconds:.0f} s).", "", f"  Chat in the browser   {local}/"]
+    lines.append(f"  Embed the chat        {local}/widget   (in your colours; docs/widget.md)")
     lines.append("  Chat in a terminal    make chat")
     if s.sandbox:
         lines += [
