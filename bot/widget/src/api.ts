@@ -99,6 +99,7 @@ export class Api {
       headers: { "Chargeline-Embed": this.embed ?? "" },
       credentials: "omit",
     });
+    if (answer.status >= 500 || answer.status === 429) throw new Error(`no session: ${answer.status}`);
     if (!answer.ok) throw new Refused(await problemOf(answer));
     const { token } = (await answer.json()) as { token: string };
     this.storage.setItem(this.key, token);

@@ -161,7 +161,9 @@ export class Conversation {
       return error instanceof Refused ? error.problem : "later";
     }
     if (answer.ok) return "accepted";
-    if (answer.status >= 500 || answer.status === 429 || answer.status === 408) return "later";
+    const { status } = answer;
+    // 401: the host is asked for a new token; with it the message goes out.
+    if (status >= 500 || status === 429 || status === 408 || (status === 401 && this.api.embed)) return "later";
     return problemOf(answer);
   }
 

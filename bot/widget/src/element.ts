@@ -268,12 +268,14 @@ export class ChargelineChat extends HTMLElement implements Host {
 
   private rebuild(open: boolean): void {
     if (!this.isConnected) return;
+    const draft = this.panel?.composer.box.value ?? "";
     this.panel?.leave();
     this.panel?.element.remove();
     this.panel = this.conversation = undefined;
     this.badge.hidden = true;
     if (this.page) this.begin();
     else if (open) this.open();
+    if (this.panel) (this.panel as Panel).composer.box.value = this.signedIn ? draft : "";
   }
 
   private forget(): void {

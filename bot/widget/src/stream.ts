@@ -16,6 +16,7 @@ const LONGEST_PAUSE_MS = 10_000;
 
 export class Stream {
   private running = false;
+  private round = 0; // one that was stopped must not go on because another has been started
   private abort = new AbortController();
   private wake: () => void = () => {};
 
@@ -24,7 +25,7 @@ export class Stream {
   start(): void {
     if (this.running) return;
     this.running = true;
-    void this.run();
+    void this.run(++this.round);
   }
 
   stop(): void {
@@ -44,20 +45,21 @@ export class Stream {
     this.wake();
   }
 
-  private async run(): Promise<void> {
+  private async run(round: number): Promise<void> {
+    const mine = () => this.running && this.round === round;
     let pause = FIRST_PAUSE_MS;
-    while (this.running) {
+    while (mine()) {
       const began = Date.now();
       try {
         await this.read();
       } catch (error) {
-        if (error instanceof Refused) {
+        if (error instanceof Refused && mine()) {
           this.running = false;
           this.ends.refused(error.problem);
           return;
         }
       }
-      if (!this.running) return;
+      if (!mine()) return;
       this.ends.down();
       if (Date.now() - began > 5_000) pause = FIRST_PAUSE_MS;
       await new Promise<void>((resolve) => {

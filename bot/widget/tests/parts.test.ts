@@ -6,6 +6,7 @@ import { duration, energy, money } from "../src/format";
 import type { Entry } from "../src/model";
 import { FRESH_MS, Queue } from "../src/queue";
 import { EventParser } from "../src/sse";
+import { Stream } from "../src/stream";
 import { en, fill, languageFor, tables } from "../src/texts";
 import { Transcript } from "../src/transcript";
 
@@ -171,5 +172,26 @@ describe("api", () => {
   test("claims of nonsense are none", () => {
     expect(claimsOf("x")).toEqual({});
     expect(claimsOf(jwt({ sub: "a" }))).toEqual({ sub: "a" });
+  });
+});
+
+describe("stream", () => {
+  test("stopped and started in one breath, it reads once and not twice", async () => {
+    let opened = 0;
+    const open = (signal: AbortSignal) =>
+      new Promise<Response>((_, reject) => {
+        opened++;
+        signal.addEventListener("abort", () => reject(new Error("aborted")));
+      });
+    const stream = new Stream({ open, event() {}, up() {}, down() {}, refused() {} });
+    stream.start();
+    stream.stop();
+    stream.start();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(opened).toBe(2); // the one that was stopped, and the one that goes on
+    stream.again();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(opened).toBe(3);
+    stream.stop();
   });
 });
