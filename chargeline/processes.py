@@ -114,12 +114,15 @@ def _rasa(s: Settings) -> Process:
             *("--interface", s.private_host, "--port", str(s.rasa_port)),
             # One word with "=": a token may begin with a dash, which argparse takes for an option of its own.
             *("--enable-api", f"--auth-token={s.rasa_token}"),
-            *("--credentials", "credentials.yml", "--endpoints", "endpoints.yml", "--model", s.models_dir),
+            *("--credentials", "credentials.yml", "--model", s.models_dir),
+            *("--endpoints", "endpoints.mongodb.yml" if s.mongodb_url else "endpoints.yml"),
         ],
         {
             "RASA_TELEMETRY_ENABLED": "false",
             "ACTIONS_URL": f"{s.url_of('actions')}/webhook",
             "TRACKER_DB": str(s.var / "rasa" / "tracker.sqlite3"),
+            "MONGODB_URL": s.mongodb_url,
+            "MONGODB_DATABASE": s.mongodb_database,
             # Rasa reads LOG_LEVEL too, in its own spelling; below WARNING it prints drivers' messages.
             "LOG_LEVEL": "WARNING",
             # A conversation's lock must outlive a turn whose action call is repeated; Rasa's default is 60 s.

@@ -1,4 +1,5 @@
-"""Where Rasa keeps conversations: one SQLite file, every event kept, but only the recent ones brought back for a turn.
+"""Where Rasa keeps conversations: every event kept, but only the recent ones brought back for a turn. Here in a SQLite file;
+tracker_mongo.py keeps them in MongoDB.
 
 A turn costs the same at message 300 as at message 10: the last events from a turn's beginning on, and before them what older ones
 left behind (slot values, an open form). A read or write that fails raises; there is no blank conversation in its place.
@@ -6,6 +7,7 @@ left behind (slot values, an open form). A read or write that fails raises; ther
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import json
 import sqlite3
@@ -97,34 +99,39 @@ def state_of(tracker: DialogueStateTracker) -> Row:
     return {"slots": slots, "loop": tracker.active_loop_name, "paused": tracker.is_paused()}
 
 
-class SqliteTrackerStore(TrackerStore):
-    """`db` is the file's path. Statements run on one thread of their own, so Rasa's event loop never waits for the disk."""
+class BoundedTrackerStore(TrackerStore, abc.ABC):
+    """What is common to all stores. What touches the store runs on a thread of its own, so Rasa's event loop never waits for it."""
 
-    def __init__(
-        self,
-        domain: Optional[Domain] = None,
-        event_broker: Any = None,
-        db: Text = "var/rasa.sqlite3",
-        host: Optional[Text] = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, domain: Optional[Domain] = None, event_broker: Any = None, **kwargs: Any) -> None:
         super().__init__(domain, event_broker, **kwargs)
-        Path(db).parent.mkdir(parents=True, exist_ok=True)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="tracker-store")
-        self._connection = self._worker.submit(_opened, db).result()
+
+    @abc.abstractmethod
+    def read(self, sender_id: Text, limit: Optional[int]) -> Optional[Tuple[List[Row], Row, int]]:
+        """(newest events in order, at least `limit` of them where there are as many; state; number of all), or None."""
+
+    @abc.abstractmethod
+    def append(self, sender_id: Text, fresh: List[Row], state: Row, stored: int) -> None:
+        """Stores `fresh` after the `stored` events that were there, all or nothing. Raises TurnOverlap."""
+
+    @abc.abstractmethod
+    def sender_ids(self) -> List[Text]:
+        """Every conversation."""
+
+    @abc.abstractmethod
+    def end(self) -> None:
+        """Lets go of the store."""
 
     async def close(self) -> None:
-        await self._run(lambda connection: connection.close())
+        await self._run(self.end)
         self._worker.shutdown(wait=True)
 
     async def keys(self) -> Iterable[Text]:
-        return await self._run(
-            lambda connection: [row[0] for row in connection.execute("SELECT sender_id FROM conversations")]
-        )
+        return await self._run(self.sender_ids)
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
-        """The tracker with its recent events; None where the conversation is new. Raises sqlite3.Error."""
-        found = await self._run(lambda connection: _read(connection, sender_id, RECENT_EVENTS))
+        """The tracker with its recent events; None where the conversation is new. Raises what the store raises."""
+        found = await self._run(lambda: self.read(sender_id, RECENT_EVENTS))
         if found is None:
             return None
         events, state, count = found
@@ -132,16 +139,16 @@ class SqliteTrackerStore(TrackerStore):
 
     async def retrieve_full_tracker(self, conversation_id: Text) -> Optional[DialogueStateTracker]:
         """The tracker with every event ever stored: for people and reports, not for turns."""
-        found = await self._run(lambda connection: _read(connection, conversation_id, None))
+        found = await self._run(lambda: self.read(conversation_id, None))
         return None if found is None else self._tracker(conversation_id, found[0], found[2])
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        """Stores what is new in `tracker` since it was read. Raises sqlite3.Error, TurnOverlap."""
+        """Stores what is new in `tracker` since it was read. Raises TurnOverlap, and what the store raises."""
         await self.stream_events(tracker)
         loaded, stored = await self._mark(tracker)
         fresh = [event.as_dict() for event in list(tracker.events)[loaded:]]
         state = state_of(tracker)
-        await self._run(lambda connection: _append(connection, tracker.sender_id, fresh, state, stored))
+        await self._run(lambda: self.append(tracker.sender_id, fresh, state, stored))
         tracker.chargeline_mark = (len(tracker.events), stored + len(fresh))
 
     async def stream_events(self, tracker: DialogueStateTracker) -> None:
@@ -164,8 +171,36 @@ class SqliteTrackerStore(TrackerStore):
         tracker.chargeline_mark = (len(tracker.events), count)
         return tracker
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work, self._connection)
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+
+class SqliteTrackerStore(BoundedTrackerStore):
+    """`db` is the file's path."""
+
+    def __init__(
+        self,
+        domain: Optional[Domain] = None,
+        event_broker: Any = None,
+        db: Text = "var/rasa.sqlite3",
+        host: Optional[Text] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(domain, event_broker, **kwargs)
+        Path(db).parent.mkdir(parents=True, exist_ok=True)
+        self._connection = self._worker.submit(_opened, db).result()
+
+    def read(self, sender_id: Text, limit: Optional[int]) -> Optional[Tuple[List[Row], Row, int]]:
+        return _read(self._connection, sender_id, limit)
+
+    def append(self, sender_id: Text, fresh: List[Row], state: Row, stored: int) -> None:
+        _append(self._connection, sender_id, fresh, state, stored)
+
+    def sender_ids(self) -> List[Text]:
+        return [row[0] for row in self._connection.execute("SELECT sender_id FROM conversations")]
+
+    def end(self) -> None:
+        self._connection.close()
 
 
 def _opened(path: Text) -> sqlite3.Connection:

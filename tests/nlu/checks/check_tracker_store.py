@@ -2,13 +2,16 @@
 
 # ruff: noqa: PT009, PT027 - unittest's own assertions: there is no pytest in the Rasa environment
 
+import os
 import random
 import sqlite3
 import tempfile
 import time
 import unittest
+import uuid
 from pathlib import Path
 
+from pymongo.errors import PyMongoError
 from rasa.core.tracker_store import FailSafeTrackerStore, TrackerStore
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import (
@@ -26,6 +29,7 @@ from rasa.shared.core.events import (
 )
 from rasa.utils.endpoints import EndpointConfig
 
+from bot.nlu.tracker_mongo import MongoTrackerStore
 from bot.nlu.tracker_store import RECENT_EVENTS, SqliteTrackerStore, TrackerStoreError, TurnOverlap, state_of
 
 DOMAIN = Domain.from_yaml(
@@ -57,15 +61,20 @@ def turn(number, *more):
     ]
 
 
-class Store(unittest.IsolatedAsyncioTestCase):
+MONGODB = os.environ.get("MONGODB_TEST_URL")
+
+
+class Conversations:
+    """What every store keeps. `open` makes the store anew over the same data."""
+
+    seeds = 12
+    many_turns = 400
+
     async def asyncSetUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = str(Path(self.folder.name) / "rasa" / "tracker.sqlite3")
-        self.store = SqliteTrackerStore(DOMAIN, db=self.path)
+        self.store = self.open()
 
     async def asyncTearDown(self):
         await self.store.close()
-        self.folder.cleanup()
 
     async def add(self, *events, sender="sms_a"):
         tracker = await self.store.get_or_create_tracker(sender, append_action_listen=False)
@@ -76,19 +85,13 @@ class Store(unittest.IsolatedAsyncioTestCase):
     async def begin(self):
         await self.add(ActionExecuted("action_session_start"), SessionStarted(), ActionExecuted("action_listen"))
 
-    async def test_rasa_makes_it_from_the_endpoints_file(self):
-        config = EndpointConfig.from_dict({"type": "bot.nlu.tracker_store.SqliteTrackerStore", "db": self.path})
-        made = TrackerStore.create(config, DOMAIN)
-        self.assertIsInstance(made, SqliteTrackerStore)
-        await made.close()
-
     async def test_an_unknown_conversation_is_new(self):
         self.assertIsNone(await self.store.retrieve("sms_nobody"))
 
     async def test_a_short_conversation_comes_back_event_by_event_also_after_a_restart(self):
         await self.begin()
         stored = await self.add(*turn(1, SlotSet("charger_id", "CL-1042")))
-        again = SqliteTrackerStore(DOMAIN, db=self.path)
+        again = self.open()
         found = await again.retrieve("sms_a")
         await again.close()
         self.assertEqual([event.as_dict() for event in found.events], [event.as_dict() for event in stored.events])
@@ -129,7 +132,7 @@ class Store(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(len(found.events), 3)
 
     async def test_the_state_that_comes_back_is_the_state_that_was_stored(self):
-        for seed in range(12):
+        for seed in range(self.seeds):
             generator = random.Random(seed)
             sender = f"sms_{seed}"
             await self.add(
@@ -166,8 +169,8 @@ class Store(unittest.IsolatedAsyncioTestCase):
 
         await cost(0, 30)
         early = await cost(30, 40)
-        await cost(70, 400)
-        late = await cost(470, 40)
+        await cost(70, self.many_turns)
+        late = await cost(70 + self.many_turns, 40)
         self.assertLess(late, early * 1.5 + 0.05)
 
     async def test_two_turns_at_once_are_not_mixed(self):
@@ -191,10 +194,30 @@ class Store(unittest.IsolatedAsyncioTestCase):
         full = await self.store.retrieve_full_tracker("sms_a")
         self.assertEqual(len(full.events), 3 + len(turn(1)) + len(turn(2)))
 
+
+class Sqlite(Conversations, unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = str(Path(self.folder.name) / "rasa" / "tracker.sqlite3")
+        await super().asyncSetUp()
+
+    async def asyncTearDown(self):
+        await super().asyncTearDown()
+        self.folder.cleanup()
+
+    def open(self):
+        return SqliteTrackerStore(DOMAIN, db=self.path)
+
+    async def test_rasa_makes_it_from_the_endpoints_file(self):
+        config = EndpointConfig.from_dict({"type": "bot.nlu.tracker_store.SqliteTrackerStore", "db": self.path})
+        made = TrackerStore.create(config, DOMAIN)
+        self.assertIsInstance(made, SqliteTrackerStore)
+        await made.close()
+
     async def test_a_store_that_cannot_be_read_is_no_blank_conversation(self):
         await self.begin()
         safe = FailSafeTrackerStore(self.store)
-        await self.store._run(lambda connection: connection.execute("DROP TABLE events"))
+        await self.store._run(lambda: self.store._connection.execute("DROP TABLE events"))
         with self.assertRaises(sqlite3.OperationalError):
             await safe.retrieve("sms_a")
 
@@ -202,7 +225,7 @@ class Store(unittest.IsolatedAsyncioTestCase):
         await self.begin()
         safe = FailSafeTrackerStore(self.store)
         tracker = await safe.retrieve("sms_a")
-        await self.store._run(lambda connection: connection.execute("DROP TABLE conversations"))
+        await self.store._run(lambda: self.store._connection.execute("DROP TABLE conversations"))
         tracker.update_with_events(turn(1), DOMAIN)
         with self.assertRaises(sqlite3.OperationalError):
             await safe.save(tracker)
@@ -214,6 +237,39 @@ class Store(unittest.IsolatedAsyncioTestCase):
         connection.close()
         with self.assertRaises(TrackerStoreError):
             SqliteTrackerStore(DOMAIN, db=path)
+
+
+@unittest.skipUnless(MONGODB, "no MongoDB")
+class Mongo(Conversations, unittest.IsolatedAsyncioTestCase):
+    seeds = 2  # each write waits for a journal
+    many_turns = 60
+
+    async def asyncSetUp(self):
+        self.name = f"check_{uuid.uuid4().hex}"
+        await super().asyncSetUp()
+
+    async def asyncTearDown(self):
+        await self.store._run(lambda: self.store._client.drop_database(self.name))
+        await super().asyncTearDown()
+
+    def open(self):
+        return MongoTrackerStore(DOMAIN, host=MONGODB, db=self.name)
+
+    async def test_rasa_makes_it_from_the_endpoints_file(self):
+        config = EndpointConfig.from_dict(
+            {"type": "bot.nlu.tracker_mongo.MongoTrackerStore", "url": MONGODB, "db": self.name}
+        )
+        made = TrackerStore.create(config, DOMAIN)
+        self.assertIsInstance(made, MongoTrackerStore)
+        await made.close()
+
+
+class MongoAway(unittest.IsolatedAsyncioTestCase):
+    async def test_a_server_that_cannot_be_reached_is_no_blank_conversation(self):
+        store = MongoTrackerStore(DOMAIN, host="mongodb://127.0.0.1:9", answer_within_s=0.2)
+        with self.assertRaises(PyMongoError):
+            await FailSafeTrackerStore(store).retrieve("sms_a")
+        await store.close()
 
 
 if __name__ == "__main__":
