@@ -16,6 +16,7 @@ from sanic.response import raw
 
 from bot.channels.visitors import COOKIE, MAX_AGE_S, visitor_of
 from bot.identity.callers import Callers
+from bot.identity.rates import Rate
 from chargeline.clock import Clock
 from chargeline.settings import Settings
 from chargeline.web import Problem
@@ -50,6 +51,7 @@ def _file(path: Path) -> _File:
 def blueprint(settings: Settings, key: bytes, callers: Callers, wall: Clock) -> Blueprint:
     """`key` signs the visitors' cookies; `wall` is real time."""
     routes = Blueprint("pages")
+    new_visitors = Rate(120, 2.0)  # by network address, which drivers behind one carrier share
     secure = settings.public_base_url.startswith("https://")
     files = {path.name: _file(path) for path in (_FOLDER / "page").iterdir() if path.suffix in _TYPES}
     script = _file(_FOLDER / "widget" / "dist" / "chargeline-chat.js")
@@ -68,6 +70,8 @@ def blueprint(settings: Settings, key: bytes, callers: Callers, wall: Clock) -> 
             pages[name].body, content_type=pages[name].kind, headers={**_PAGE_HEADERS, "Cache-Control": "no-store"}
         )
         if visitor_of(key, request.cookies.get(COOKIE), wall.now().timestamp()) is None:
+            if not new_visitors.take(request.remote_addr or request.ip, wall.monotonic()):
+                raise Problem(429, "too-often", "Too many new visitors from one address: wait a moment.")
             response.add_cookie(
                 COOKIE,
                 callers.new_cookie(),

@@ -165,6 +165,15 @@ async def test_a_flood_of_one_driver_is_held_and_does_not_hold_another(site: Sit
     assert (await site.say(token("drv-ben"), "hi")).status_code == 202
 
 
+async def test_sessions_are_not_made_without_end_for_one_address(site: Site) -> None:
+    made = []
+    for _ in range(140):
+        made.append((await site.http.get("/", headers={"Cookie": ""})).status_code)
+        site.http.cookies.clear()
+    assert set(made) == {200, 429}
+    assert {(await site.call("POST", "session")).status_code for _ in range(140)} == {201, 429}
+
+
 async def test_an_ended_session_stays_ended_and_its_stream_ends_at_once(site: Site, env: dict[str, str]) -> None:
     visitor, ada = await site.visitor(), token()
     await site.say(ada, "hello")
