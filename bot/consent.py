@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from bot.store.model import Channel, Kind
+from bot.store.model import CARRIED, Channel, Kind
 
 _WORDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("consent.yml").read_text("utf-8"))
 _CARRIER: dict[str, frozenset[str]] = {name: frozenset(words) for name, words in _WORDS["carrier"].items()}
@@ -21,6 +21,7 @@ _ALL: dict[str, frozenset[str]] = {name: words | frozenset(_WORDS["own"][name]) 
 
 OPT_OUT, OPT_IN, HELP = _ALL["opt_out"], _ALL["opt_in"], _ALL["help"]
 KEYWORDS = _CARRIER["opt_out"] | _CARRIER["opt_in"] | _CARRIER["help"]  # those that no text of ours may invite
+_ANSWERS = frozenset(_WORDS["answers"])
 _MOST_LETTERS = 200  # who wants no more messages says so shortly; in a long text it is about something else
 
 _AROUND = re.compile(r"^[\s\"'“”«»(¡]+|[\s\"'“”«».!,)]+$")
@@ -67,10 +68,11 @@ def asks_to_stop(text: str) -> bool:
 
 def kind_of(channel: Channel, text: str, opted_out: bool) -> Kind:
     """What the words mean for consent on this channel. On the page a bare "stop" is about the charge, never about messages."""
-    if channel in {Channel.SMS, Channel.WHATSAPP} or opted_out:
-        kind = keyword_kind(text, opted_out)
-        if kind is not Kind.TEXT and (channel not in {Channel.WEB, Channel.TERMINAL} or kind is Kind.RESUME):
-            return kind
+    kind = keyword_kind(text, opted_out)
+    if kind is Kind.RESUME and (channel is Channel.SMS or keyword(text) not in _ANSWERS):
+        return kind
+    if kind in {Kind.STOP, Kind.HELP} and channel in CARRIED:
+        return kind
     return Kind.STOP if asks_to_stop(text) else Kind.TEXT
 
 

@@ -78,19 +78,20 @@ class Part:
         self._command, self._env, self._log = command, env, log
         self._running: asyncio.subprocess.Process | None = None
 
-    async def start(self, http: aiohttp.ClientSession, path: str) -> None:
+    async def start(self, path: str) -> None:
         with self._log.open("ab") as log:
             self._running = await asyncio.create_subprocess_exec(
                 sys.executable, *self._command, env={**os.environ, **self._env}, stdout=log, stderr=log
             )
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                async with http.get(self.url + path) as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientError:
-                await asyncio.sleep(0.05)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:  # the other one is busy
+            while time.monotonic() < deadline:
+                try:
+                    async with http.get(self.url + path) as answer:
+                        if answer.status == 200:
+                            return
+                except (aiohttp.ClientError, TimeoutError):
+                    await asyncio.sleep(0.05)
         raise RuntimeError(f"{self.name} did not start: {self._log.read_text()[-2000:]}")
 
     async def kill(self) -> None:
@@ -130,7 +131,7 @@ class Storm:
         async with aiohttp.ClientSession(connector=limit, timeout=timeout) as self.http:
             try:
                 for part in (self.rasa, self.carrier, self.bot):
-                    await part.start(self.http, self._ready[part.name])
+                    await part.start(self._ready[part.name])
                 await self._misbehave()
                 killing = asyncio.create_task(self._kill_each_once())
                 await asyncio.gather(*(self._say_all(number) for number in self.queues))
@@ -144,7 +145,10 @@ class Storm:
         return self.report
 
     async def _misbehave(self) -> None:
-        async with self.http.put(f"{self.carrier.url}/v1/manners", json=MANNERS) as answer:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.put(f"{self.carrier.url}/v1/manners", json=MANNERS) as answer,
+        ):
             assert answer.status == 200, await answer.text()
 
     async def _kill_each_once(self) -> None:
@@ -156,7 +160,7 @@ class Storm:
             await until(partial(self._has_acknowledged, share), "the next part is acknowledged", 3600.0)
             await victim.kill()
             await asyncio.sleep(0.1)
-            await victim.start(self.http, self._ready[victim.name])
+            await victim.start(self._ready[victim.name])
             if victim is self.carrier:
                 await self._misbehave()
             self.report.kills.append(victim.name)

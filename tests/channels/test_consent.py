@@ -129,8 +129,10 @@ async def test_on_whatsapp_own_words_are_answered_after_a_stop_but_news_is_not_t
     await lines.metric('turns_total{outcome="answered"} 2.0')
     lines.whatsapp("my cable is stuck")
     assert (await lines.hears("whatsapp", 4))[3] == "You said: my cable is stuck"
+    lines.whatsapp("sí")  # an answer, on a line that is still heard
+    assert (await lines.hears("whatsapp", 5))[4] == "You said: sí"
     lines.whatsapp("alta")
-    assert "opted back in" in (await lines.hears("whatsapp", 5))[4]
+    assert "opted back in" in (await lines.hears("whatsapp", 6))[5]
 
 
 async def test_the_dialogue_can_opt_a_driver_out_and_its_own_words_still_go_out(lines: Lines) -> None:
