@@ -66,11 +66,17 @@ def place_of(given: object) -> Place | None:
     """Where the driver's device says to be, in degrees (WGS 84). Raises a 400 Problem."""
     if given is None:
         return None
-    found = [given.get(name) if isinstance(given, dict) else None for name in ("latitude", "longitude")]
-    for value, most in zip(found, (90, 180), strict=True):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
-            raise Problem(400, "bad-field", "location: latitude and longitude in degrees are expected.")
-    return Place(found[0], found[1])
+    latitude, longitude = (
+        _degrees(given.get(name) if isinstance(given, dict) else None, most)
+        for name, most in (("latitude", 90), ("longitude", 180))
+    )
+    return Place(latitude, longitude)
+
+
+def _degrees(value: object, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+        raise Problem(400, "bad-field", "location: latitude and longitude in degrees are expected.")
+    return float(value)
 
 
 def hint_from(charger: object, connector: object) -> Hint | None:
