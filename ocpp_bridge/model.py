@@ -262,6 +262,18 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class VariableReport:
+    """What an OCPP 2 charger told of its variables in NotifyReport, a row `{"name", "value"}` each; `complete` once its last
+    part has come. `request` is the number that it was asked for with."""
+
+    charger: str
+    request: int
+    at: datetime
+    rows: list[dict[str, Any]]
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """An id token shown to a charger and what it was told: the first thing to read when a card is refused."""
 

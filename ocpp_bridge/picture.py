@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from ocpp_bridge.model import Boot, Charger, Heard, Hold, Reading, Session, Site, Status, Tariff
+from ocpp_bridge.model import Boot, Charger, Heard, Hold, Reading, Session, Site, Status, Tariff, VariableReport
 
 ConnectionState = Literal["connected", "returning", "disconnected"]
 
@@ -47,6 +47,7 @@ class LiveCharger:
     trigger_unsupported: bool = False
     holds: dict[int, Hold] = field(default_factory=dict)
     readings: dict[int, Reading] = field(default_factory=dict)  # by connector
+    report: VariableReport | None = None  # the newest, as far as it has come
     heard: dict[str, Heard] = field(default_factory=dict)  # by action
     listeners: set[asyncio.Event] = field(default_factory=set)
     observers: set[Callable[[], None]] = field(default_factory=set)  # called at every change, so they miss none

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import structlog
 
-from ocpp_bridge.model import Attempt, Boot, Deviation, Presence, Session, Status
+from ocpp_bridge.model import Attempt, Boot, Deviation, Presence, Session, Status, VariableReport
 from ocpp_bridge.store.base import BridgeStore, Telemetry
 
 log = structlog.get_logger(__name__)
@@ -59,6 +59,7 @@ class Recorder:
         new.statuses = {**old.statuses, **new.statuses}
         new.presences = {**old.presences, **new.presences}
         new.meters = {**old.meters, **new.meters}
+        new.reports = {**old.reports, **new.reports}
         new.attempts = (old.attempts + new.attempts)[-ATTEMPTS_LIMIT:]
         for key, deviation in old.deviations.items():
             newer = new.deviations.get(key)
@@ -73,6 +74,9 @@ class Recorder:
 
     def presence(self, presence: Presence) -> None:
         self._batch.presences[presence.charger] = presence
+
+    def report(self, report: VariableReport) -> None:
+        self._batch.reports[report.charger] = report
 
     def meter(self, session: Session) -> None:
         self._batch.meters[session.id] = session

@@ -29,6 +29,7 @@ from ocpp_bridge.model import (
     Status,
     StatusSource,
     Token,
+    VariableReport,
     changed,
 )
 from ocpp_bridge.picture import LiveCharger, Picture
@@ -39,6 +40,7 @@ from ocpp_bridge.versions.places import number_of
 
 log = structlog.get_logger(__name__)
 HEARTBEAT_INTERVAL_S = 300
+MOST_VARIABLES = 5000  # of one charger
 CLOCK_TOLERANCE = timedelta(minutes=5)  # a charger's clock may be ahead of ours by this much
 OLDEST_PLAUSIBLE = timedelta(days=60)  # a charger that was offline brings its transactions later
 
@@ -171,6 +173,17 @@ class Reports:
             return not told_by_events or session.charging not in (None, "Idle")
         # Preparing waits for a transaction to begin: after a reboot it says that the one before did not survive it.
         return status == "Preparing" and not told_by_events and boot is not None and session.opened_at < boot.at
+
+    def report(self, charger: str, request: int, rows: list[dict[str, Any]], *, first: bool, last: bool) -> None:
+        """A part of what a charger tells of its variables; it is kept when the last has come."""
+        live = self._live(charger)
+        before = live.report
+        goes_on = not first and before is not None and before.request == request and not before.complete
+        known = before.rows if goes_on and before is not None else []
+        live.report = VariableReport(charger, request, self.clock.now(), [*known, *rows][:MOST_VARIABLES], last)
+        if last:
+            self._recorder.report(live.report)
+        live.changed()
 
     # ---- id tokens
 

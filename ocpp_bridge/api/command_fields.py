@@ -116,6 +116,9 @@ def _keys(body: dict[str, Any], asked: Asked) -> None:
 
 
 def _variables(body: dict[str, Any], asked: Asked) -> None:
+    """None: all of them."""
+    if body.get("keys") is None:
+        return
     names = _texts(body, "keys", 100, MOST_KEYS)
     if not names or any(name.count(".") != 1 or name.startswith(".") or name.endswith(".") for name in names):
         raise Problem(422, SLUG, "keys must be a list of Component.Variable names, at least one.")

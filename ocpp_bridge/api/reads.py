@@ -52,6 +52,18 @@ def add_routes(app: App, services: Services) -> None:
         keys.require(request, "read")
         return json_response(charger_json(charger_or_404(picture, charger_id), picture, clock.now()))
 
+    @app.get("/v1/chargers/<charger_id:str>/variables", name="variables", unquote=True)
+    async def variables(request: Request, charger_id: str) -> HTTPResponse:
+        """What an OCPP 2 charger reported last of its variables, whole or as far as it has come."""
+        keys.require(request, "operator")
+        charger = charger_or_404(picture, charger_id)
+        report = picture.live(charger.id).report or await store.report(charger.id)
+        if report is None:
+            raise Problem(404, "no-report", "This charger has reported no variables: ask with get_variables.")
+        values = {row["name"]: row["value"] for row in report.rows}
+        shown = {"charger": charger.id, "at": report.at, "complete": report.complete, "variables": values}
+        return json_response(shown)
+
     @app.get("/v1/sessions", name="sessions")
     async def sessions(request: Request) -> HTTPResponse:
         keys.require(request, "read")

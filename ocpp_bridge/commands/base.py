@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ocpp_bridge.commands.windows import Windows
-from ocpp_bridge.model import Boot, Command, CommandState, Heard, Session, Status
+from ocpp_bridge.model import Boot, Command, CommandState, Heard, Session, Status, VariableReport
 from ocpp_bridge.versions.base import Payload
 
 NOT_SUPPORTED = frozenset({"NotSupported", "NotImplemented", "UnknownMessage"})
@@ -29,6 +29,7 @@ class View:
     boot: Boot | None = None
     since: datetime | None = None
     heard: Mapping[str, Heard] = field(default_factory=dict)
+    report: VariableReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

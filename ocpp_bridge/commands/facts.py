@@ -139,4 +139,5 @@ class Facts:
             live.boot,
             live.connection_since if live.link is not None else None,
             dict(live.heard),
+            live.report,
         )

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from ocpp_bridge.commands.base import Kind, Pending, Reply, Seen, View
 from ocpp_bridge.commands.windows import Windows
+from ocpp_bridge.discretion import shown
 from ocpp_bridge.model import Command
 from ocpp_bridge.versions.base import Payload
 
-SECRET = ("password", "authorizationkey", "secret", "privatekey")
 MOST = 200
 
 
@@ -48,18 +49,32 @@ class GetConfiguration(_Read):
         if "getVariableResult" in payload:  # OCPP 2 has variables
             return read_variables(payload)
         rows = [row for row in payload.get("configurationKey", []) if isinstance(row, dict)]
-        values = {str(row.get("key")): _shown(str(row.get("key")), row.get("value")) for row in rows[:MOST]}
+        values = {str(row.get("key")): shown(str(row.get("key")), row.get("value")) for row in rows[:MOST]}
         return Reply(
             "values", {"values": values, "unknown": [str(key) for key in payload.get("unknownKey", [])][:MOST]}
         )
 
 
 class GetVariables(_Read):
+    """Some by their names, or all: then the charger accepts first and reports them in parts (TC_B_12 to TC_B_18)."""
+
     name = "get_variables"
-    good_answers = frozenset({"values"})
+    good_answers = frozenset({"values", "Accepted"})
 
     def read(self, payload: Payload) -> Reply:
-        return read_variables(payload)
+        return read_variables(payload) if "getVariableResult" in payload else super().read(payload)
+
+    def judge(self, command: Command, view: View, windows: Windows) -> Pending | Seen:
+        if command.params.get("keys"):
+            return super().judge(command, view, windows)
+        assert command.sent_at is not None
+        report = view.report
+        if report is not None and report.request == command.params.get("number") and report.complete:
+            return Seen("verified", "verified", effect={"variables": len(report.rows), "proof": "report"})
+        until = command.sent_at + timedelta(seconds=windows.upload_done_s)
+        if view.now < until:
+            return Pending(until)
+        return Seen("not_verified", "accepted_no_effect", detail="the report did not come, or not to its end")
 
 
 def read_variables(payload: Payload) -> Reply:
@@ -68,12 +83,7 @@ def read_variables(payload: Payload) -> Reply:
     for row in payload.get("getVariableResult", [])[:MOST]:
         name = f"{row['component']['name']}.{row['variable']['name']}"
         if row.get("attributeStatus") == "Accepted":
-            values[name] = _shown(name, row.get("attributeValue"))
+            values[name] = shown(name, row.get("attributeValue"))
         else:
             unknown.append(name)
     return Reply("values", {"values": values, "unknown": unknown})
-
-
-def _shown(key: str, value: Any) -> Any:
-    """A charger must not give passwords away; some do."""
-    return "(not shown)" if any(word in key.lower() for word in SECRET) else value

@@ -24,6 +24,7 @@ from ocpp_bridge.model import (
     Status,
     Tariff,
     Token,
+    VariableReport,
     Watch,
 )
 
@@ -42,9 +43,10 @@ class Telemetry:
     meters: dict[str, Session] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     deviations: dict[tuple[str, str, str, str], Deviation] = field(default_factory=dict)
+    reports: dict[str, VariableReport] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.boots or self.statuses or self.presences or self.meters or self.attempts or self.deviations)
+        return any(getattr(self, name) for name in self.__slots__)
 
 
 class BridgeStore(Protocol):
@@ -97,6 +99,8 @@ class BridgeStore(Protocol):
     async def statuses(self) -> list[Status]: ...
 
     async def presences(self) -> list[Presence]: ...
+
+    async def report(self, charger: str) -> VariableReport | None: ...
 
     async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
         """The newest first."""

@@ -23,6 +23,7 @@ from ocpp_bridge.model import (
     Status,
     Tariff,
     Token,
+    VariableReport,
     Watch,
 )
 from ocpp_bridge.store.base import KeyReused, Telemetry
@@ -185,6 +186,8 @@ class MongoStore:
             await self._put("bridge_boots", boot, boot.charger)
         for status in batch.statuses.values():
             await self._put("bridge_statuses", status, f"{status.charger}/{status.connector}")
+        for report in batch.reports.values():
+            await self._put("bridge_reports", report, report.charger)
         for presence in batch.presences.values():
             await self._put("bridge_presences", presence, presence.charger)
         for session in batch.meters.values():  # an ended session's document is final
@@ -204,6 +207,9 @@ class MongoStore:
 
     async def statuses(self) -> list[Status]:
         return await self._many("bridge_statuses", Status, {}, [("_id", 1)])
+
+    async def report(self, charger: str) -> VariableReport | None:
+        return await self._one("bridge_reports", VariableReport, {"_id": charger})
 
     async def presences(self) -> list[Presence]:
         return await self._many("bridge_presences", Presence, {}, [("_id", 1)])

@@ -26,6 +26,7 @@ from ocpp_bridge.model import (
     Status,
     Tariff,
     Token,
+    VariableReport,
     Watch,
 )
 from ocpp_bridge.store.base import KeyReused, Telemetry
@@ -79,7 +80,10 @@ DROP INDEX commands_driver;
 CREATE INDEX commands_created ON commands (created_at);
 CREATE INDEX sessions_newest ON sessions (charger);
 """
-MIGRATIONS = (_V1, _V2, _V3, _V4, _NEAR)
+_V6 = """
+CREATE TABLE reports (charger TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
+"""
+MIGRATIONS = (_V1, _V2, _V3, _V4, _NEAR, _V6)
 ATTEMPTS_KEPT = 200  # a charger; older ones go
 FEW = 20  # rows that are read at once, without the way to the reading thread
 
@@ -187,6 +191,9 @@ class SqliteStore:
             c.executemany(
                 "INSERT OR REPLACE INTO presences VALUES (?, ?)", [(k, _json(v)) for k, v in batch.presences.items()]
             )
+            c.executemany(
+                "INSERT OR REPLACE INTO reports VALUES (?, ?)", [(k, _json(v)) for k, v in batch.reports.items()]
+            )
             for session in batch.meters.values():  # an ended session's row is final
                 c.execute("UPDATE sessions SET doc = ? WHERE id = ? AND state = 'active'", (_json(session), session.id))
             c.executemany(
@@ -215,6 +222,9 @@ class SqliteStore:
 
     async def presences(self) -> list[Presence]:
         return await self._select(Presence, "SELECT doc FROM presences")
+
+    async def report(self, charger: str) -> VariableReport | None:
+        return await self._find(VariableReport, "SELECT doc FROM reports WHERE charger = ?", charger)
 
     async def attempts(self, charger: str, limit: int = 20) -> list[Attempt]:
         return await self._select(

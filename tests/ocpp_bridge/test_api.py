@@ -127,6 +127,7 @@ async def test_the_document_describes_every_route_and_what_they_answer(running: 
         ("/v1/chargers", "GET"),
         ("/v1/chargers/{charger_id}", "GET"),
         ("/v1/chargers/{charger_id}/diagnosis", "GET"),
+        ("/v1/chargers/{charger_id}/variables", "GET"),
         ("/v1/authorizations", "GET"),
         ("/v1/chargers/{charger_id}/refresh", "POST"),
         ("/v1/chargers/{charger_id}/commands", "POST"),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.ocpp_bridge.conftest import Running
-from tests.ocpp_bridge.scripted2 import ScriptedCharger2
+from tests.ocpp_bridge.scripted import CallErrorAnswer
+from tests.ocpp_bridge.scripted2 import AT, ScriptedCharger2
 from tests.ocpp_bridge.test_more_commands_16 import drive, operate
 
 ACCEPTED = {"status": "Accepted"}
@@ -249,3 +250,60 @@ async def test_a_refresh_asks_for_each_connector(quick: Running, connect: Connec
             assert request["evse"] == {"id": evse, "connectorId": 1}
             await charger.status("Available", evse)
         assert [row["status"] for row in (await answer).json()["connectors"]] == ["Available", "Available"]
+
+
+async def test_tc_b_12_all_variables_come_in_parts_and_are_kept(quick: Running, connect: Connect) -> None:
+    async with connect() as charger:
+        await charger.boot()
+        assert (await quick.operator.get("/v1/chargers/CL-1042/variables")).status_code == 404
+        command = operate(quick, "get_variables", "o9")
+        asked = await charger.expect_request("GetBaseReport", {"status": "Accepted"})
+        assert asked["reportBase"] == "FullInventory"
+        parts = [
+            [
+                row("AlignedDataCtrlr", "Interval", "900"),
+                row("SecurityCtrlr", "BasicAuthPassword", "geheim", type="Actual"),
+                {"component": {"name": "Odd"}, "variable": 5},
+            ],
+            [row("Connector", "AvailabilityState", "Available", evse={"id": 1, "connectorId": 1})],
+        ]
+        for number, rows in enumerate(parts):
+            more = number + 1 < len(parts)
+            told = {"requestId": asked["requestId"], "generatedAt": AT, "seqNo": number, "tbc": more}
+            assert await charger.send("NotifyReport", **told, reportData=rows) == {}
+        done = await command
+        assert (done["state"], done["effect"]) == ("verified", {"variables": 3, "proof": "report"})
+    for kept in (True, False):
+        found = (await quick.operator.get("/v1/chargers/CL-1042/variables")).json()
+        assert found["complete"]
+        assert found["variables"] == {
+            "AlignedDataCtrlr.Interval": "900",
+            "SecurityCtrlr.BasicAuthPassword": "(not shown)",
+            "Connector(1,1).AvailabilityState": "Available",
+        }
+        if kept:  # and from the store, as after a restart
+            await quick.bridge._recorder.flush()
+            quick.bridge.picture.live("CL-1042").report = None
+    assert (await quick.api.get("/v1/chargers/CL-1042/variables")).status_code == 403
+
+
+async def test_a_report_that_stops_half_way_is_no_report(quick: Running, connect: Connect) -> None:
+    async with connect() as charger:
+        await charger.boot()
+        command = operate(quick, "get_variables", "o9")
+        asked = await charger.expect_request("GetBaseReport", {"status": "Accepted"})
+        rows = [row("AlignedDataCtrlr", "Interval", "900")]
+        told = {"generatedAt": AT, "seqNo": 0, "tbc": True, "reportData": rows}
+        await charger.send("NotifyReport", requestId=asked["requestId"], **told)
+        with pytest.raises(CallErrorAnswer):
+            await charger.send("NotifyReport", requestId=2**62, **told)
+        assert ((await command)["state"], (await command)["outcome"]) == ("not_verified", "accepted_no_effect")
+
+
+def row(component: str, variable: str, value: str, evse: Any = None, **attribute: Any) -> dict[str, Any]:
+    place = {"name": component} if evse is None else {"name": component, "evse": evse}
+    return {
+        "component": place,
+        "variable": {"name": variable},
+        "variableAttribute": [{"type": "Target", "value": "x"}, {"value": value, **attribute}],
+    }

@@ -106,9 +106,9 @@ def id_of_call(text: str) -> str | None:
     return frame[1] if shaped and isinstance(frame[1], str) else None
 
 
-async def ordeal(background: BackgroundBridge, sent: list[str]) -> None:
+async def ordeal(background: BackgroundBridge, sent: list[str], version: str = "ocpp1.6") -> None:
     """Sends the frames, then a heartbeat: every call is answered, or the connection was closed for a reason."""
-    async with connect(f"{background.url}/ocpp/CL-1042", subprotocols=["ocpp1.6"]) as socket:  # type: ignore[list-item]  # plain names do
+    async with connect(f"{background.url}/ocpp/CL-1042", subprotocols=[version]) as socket:  # type: ignore[list-item]  # plain names do
         answered: list[str] = []
         lost: ConnectionClosed | None = None
         try:
@@ -143,8 +143,87 @@ def test_calls_with_any_payload_are_answered(background: BackgroundBridge, sent:
     background.run(ordeal(background, sent))
 
 
+FIELDS_2 = (
+    *(
+        "evseId",
+        "connectorId",
+        "connectorStatus",
+        "timestamp",
+        "eventType",
+        "triggerReason",
+        "seqNo",
+        "transactionInfo",
+    ),
+    *("idToken", "evse", "meterValue", "eventData", "requestId", "reportData", "tbc", "reason", "chargingStation"),
+)
+ACTIONS_2 = ("TransactionEvent", "StatusNotification", "MeterValues", "NotifyEvent", "NotifyReport", "Authorize")
+NAMES_2 = (
+    *(
+        "id",
+        "connectorId",
+        "transactionId",
+        "chargingState",
+        "idToken",
+        "component",
+        "variable",
+        "name",
+        "evse",
+        "unit",
+    ),
+    *("sampledValue", "value", "measurand", "unitOfMeasure", "multiplier", "actualValue", "variableAttribute"),
+)
+inner_2 = st.dictionaries(
+    st.sampled_from(NAMES_2),
+    json_values
+    | st.sampled_from(("AvailabilityState", "Connector", "Charging", "Power.Active.Import", "W"))
+    | st.dictionaries(st.sampled_from(("unit", "multiplier", "name", "id")), json_values, max_size=3),
+    max_size=6,
+)
+payloads_2 = st.dictionaries(
+    st.sampled_from(FIELDS_2),
+    json_values
+    | inner_2
+    | st.lists(inner_2, max_size=3)
+    | st.lists(st.dictionaries(st.just("sampledValue"), st.lists(inner_2, max_size=3)), max_size=2)
+    | st.sampled_from(("Started", "Updated", "Ended", "Occupied", 0, 1)),
+    max_size=9,
+)
+calls_2 = st.tuples(st.just(2), st.text(min_size=1, max_size=36), st.sampled_from(ACTIONS_2), payloads_2)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sent=st.lists(calls_2.map(list).map(json.dumps), max_size=12), version=st.sampled_from(("ocpp2.0.1", "ocpp2.1")))
+def test_calls_of_ocpp_2_with_any_payload_are_answered(
+    background: BackgroundBridge, sent: list[str], version: str
+) -> None:
+    background.run(ordeal(background, sent, version))
+
+
+ODD_2: list[tuple[str, dict[str, Any]]] = [
+    ("MeterValues", {"evseId": 1, "meterValue": [{"sampledValue": [{"value": 1, "unitOfMeasure": {"unit": []}}]}]}),
+    ("MeterValues", {"evseId": 1, "meterValue": [{"sampledValue": [{"value": 1, "measurand": {}}]}]}),
+    ("NotifyEvent", {"eventData": [{"variable": {"name": "AvailabilityState"}, "actualValue": {}, "component": []}]}),
+    ("NotifyEvent", {"eventData": {"x": 1}}),
+    (
+        "NotifyReport",
+        {"requestId": 1, "seqNo": 0, "reportData": [{"component": {"name": "C"}, "variable": {"name": []}}]},
+    ),
+    ("Authorize", {"idToken": {"idToken": {}}}),
+    ("StatusNotification", {"evseId": True, "connectorStatus": "Occupied", "connectorId": []}),
+    ("TransactionEvent", {"eventType": [], "seqNo": {}, "transactionInfo": {"transactionId": []}}),
+    ("BootNotification", {"reason": [], "chargingStation": {"vendorName": {}, "model": 7}}),
+]
+
+
+@pytest.mark.parametrize(("action", "payload"), ODD_2)
+def test_odd_values_inside_of_ocpp_2_payloads_are_answered(
+    background: BackgroundBridge, action: str, payload: dict[str, Any]
+) -> None:
+    background.run(ordeal(background, [json.dumps([2, "odd", action, payload])], "ocpp2.0.1"))
+
+
 def test_no_frame_of_those_made_the_bridge_fail(background: BackgroundBridge) -> None:
-    """Runs after the two above: a handler that raised was answered as InternalError, which is a defect all the same."""
+    """Runs after those above: a handler that raised was answered as InternalError, which is a defect all the same."""
     text = background.bridge.metrics.text().decode()
     assert 'result="InternalError"' not in text
 

@@ -29,6 +29,7 @@ from ocpp_bridge.model import (
     Status,
     Tariff,
     Token,
+    VariableReport,
     Watch,
 )
 from ocpp_bridge.store import BridgeStore, KeyReused, Telemetry
@@ -222,6 +223,24 @@ class Contract:
         assert await store.add_command(command(2, idempotency_key="key-1")) == first
         with pytest.raises(KeyReused):
             await store.add_command(command(3, idempotency_key="key-1", body_hash="other"))
+
+    async def test_the_newest_report_of_variables_is_kept(self, store: BridgeStore) -> None:
+        assert await store.report("CL-1") is None
+        first = VariableReport("CL-1", 7, NOW, [{"name": "A.B", "value": "1"}], complete=True)
+        second = replace(first, request=8, rows=[{"name": "Connector(1,1).X", "value": None}])
+        for report in (first, second):
+            await store.save_telemetry(Telemetry(reports={"CL-1": report}))
+        assert await store.report("CL-1") == second
+
+    async def test_a_command_is_found_by_its_key_and_by_its_age(self, store: BridgeStore) -> None:
+        for number in range(3):
+            await store.add_command(command(number, idempotency_key=f"key-{number}"))
+        found = await store.command_of("key-1")
+        assert found is not None
+        assert found.id == "cmd_1"
+        assert await store.command_of("key-9") is None
+        since = [row.id for row in await store.commands_since(NOW + timedelta(seconds=1))]
+        assert since == ["cmd_1", "cmd_2"]
 
     async def test_racing_adds_of_one_key_keep_one_command(self, store: BridgeStore) -> None:
         kept = await asyncio.gather(*(store.add_command(command(n, idempotency_key="same")) for n in range(8)))

@@ -30,7 +30,7 @@ HANDLERS: Mapping[str, tuple[Handler, tuple[str, ...]]] = {
     "NotifyEVChargingSchedule": (h.accepted, ()),
     "NotifyEvent": (h.notify_event, ("eventData",)),
     "NotifyMonitoringReport": (h.nothing_to_say, ()),
-    "NotifyReport": (h.nothing_to_say, ()),
+    "NotifyReport": (h.notify_report, ("requestId", "seqNo")),
     "PublishFirmwareStatusNotification": (h.nothing_to_say, ()),
     "ReportChargingProfiles": (h.nothing_to_say, ()),
     "ReservationStatusUpdate": (h.nothing_to_say, ()),
@@ -54,7 +54,7 @@ class V201:
     schemas = "v201"
     actions: Mapping[str, Action] = table("v201", HANDLERS)
     calls: Mapping[str, Call] = CALLS
-    numbered = frozenset({"start", "reserve", "get_log", "get_diagnostics"})
+    numbered = frozenset({"start", "reserve", "get_log", "get_diagnostics", "get_variables"})
     asks_all = False
 
     def fatal_code(self, keyword: str) -> str:

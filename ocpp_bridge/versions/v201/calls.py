@@ -106,7 +106,10 @@ def cancel_reservation(order: Order) -> Request:
 
 
 def get_variables(order: Order) -> Request:
-    """TC_B_06."""
+    """TC_B_06; without names all of them are asked for, which come in NotifyReport (TC_B_12)."""
+    if order.command.action == "get_variables" and not order.command.params.get("keys"):
+        payload = {"requestId": order.command.params["number"], "reportBase": "FullInventory"}
+        return Request("GetBaseReport", payload)
     names = [key.split(".") for key in order.command.params.get("keys", ())]
     if not names or any(len(name) != 2 for name in names):
         raise NotOffered("OCPP 2 gives variables by name only: Component.Variable")

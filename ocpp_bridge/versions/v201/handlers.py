@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
+from ocpp_bridge.discretion import shown
 from ocpp_bridge.model import ConnectorStatus, Token
 from ocpp_bridge.reports import HEARTBEAT_INTERVAL_S, Meter
 from ocpp_bridge.transactions import TransactionTold
@@ -14,6 +15,7 @@ from ocpp_bridge.versions.v201 import meter
 from ocpp_bridge.versions.v201.states import STATUSES, id_status, implied, occupied
 
 MOST_EVENTS = 100
+NUMBERS = range(2**31)
 
 
 async def boot_notification(context: Context, payload: Payload) -> Payload:
@@ -60,6 +62,35 @@ async def notify_event(context: Context, payload: Payload) -> Payload:
             continue
         await _say(context, connector, value, text(event, "techCode"))
     return {}
+
+
+async def notify_report(context: Context, payload: Payload) -> Payload:
+    """TC_B_12. The actual value of each variable; passwords are not kept."""
+    if payload["requestId"] not in NUMBERS:
+        raise Unusable("PropertyConstraintViolation", "requestId is out of range")
+    data = payload.get("reportData")
+    rows = [row for item in (data if isinstance(data, list) else []) if (row := _variable(item)) is not None]
+    first, last = payload["seqNo"] == 0, payload.get("tbc") is not True
+    context.reports.report(context.charger, payload["requestId"], rows, first=first, last=last)
+    return {}
+
+
+def _variable(item: Any) -> Payload | None:
+    """`{"name": "Connector(1,1).AvailabilityState", "value"}`; None where it has no name."""
+    component, variable = _object(item, "component"), _object(item, "variable")
+    name, of = text(variable, "name"), text(component, "name")
+    if name is None or of is None:
+        return None
+    evse = _object(component, "evse")
+    place = ",".join(str(evse[part]) for part in ("id", "connectorId") if type(evse.get(part)) is int)
+    instances = [f"[{found}]" if (found := text(part, "instance")) else "" for part in (component, variable)]
+    whole = f"{of}{f'({place})' if place else ''}{instances[0]}.{name}{instances[1]}"
+    attributes = item.get("variableAttribute")
+    value = None
+    for attribute in attributes if isinstance(attributes, list) else []:
+        if isinstance(attribute, dict) and attribute.get("type", "Actual") == "Actual":
+            value = shown(whole, text(attribute, "value"))
+    return {"name": whole, "value": value}
 
 
 async def _say(context: Context, connector: int, status: str, error: str | None) -> None:
