@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from actions.bridge import Tariff
-from actions.payments.gateway import Gateway, Intent, KeySpent, Page, PaymentsAway, PaymentsRefused
+from actions.payments.gateway import Declined, Gateway, Intent, KeySpent, Page, PaymentsAway, PaymentsRefused
 from actions.payments.ledger import OPEN, Purchase, State
 from actions.payments.store import LedgerStore
 from chargeline.clock import Clock
@@ -172,7 +172,7 @@ class Cashier:
             purchase = await self._get(purchase_id)
             pages = [await self.gateway.page(one) for one in purchase.checkouts] if self._pages_matter(purchase) else []
             paid = [page.intent for page in pages if page.intent is not None]
-            wanted = [purchase.intent, intent, *paid, *purchase.extra]
+            wanted = [purchase.intent, intent, *paid, *purchase.extra, *await self._of_saved_card(purchase)]
             for one in dict.fromkeys(found for found in wanted if found is not None):
                 purchase = await self._see(purchase, await self.gateway.intent(one))
             if (
@@ -184,6 +184,13 @@ class Cashier:
             if purchase.cost is not None and not purchase.over:
                 purchase = await self._take(purchase)
             return purchase
+
+    async def _of_saved_card(self, purchase: Purchase) -> list[str]:
+        """Attempts with a saved card, whose answers may have been lost."""
+        if purchase.customer is None or purchase.over:
+            return []
+        found = await self.gateway.intents_of(purchase.customer, purchase.created_at - timedelta(minutes=1))
+        return [one.id for one in found if one.metadata.get("payment") == purchase.id]
 
     @staticmethod
     def _pages_matter(purchase: Purchase) -> bool:
@@ -418,13 +425,15 @@ class Cashier:
             key = purchase.key("retry")
             try:
                 seen = await self.gateway.hold(hold, key)
+            except Declined as declined:
+                code, advice = declined.code, declined.advice
+                await self._change(purchase, lambda one, now: one.with_decline(code, advice, now))
+                raise
             except KeySpent:
-                since = purchase.created_at - timedelta(minutes=1)
-                ours = await self.gateway.intents_of(customer, since)
-                made = next((one for one in ours if one.metadata.get("payment") == purchase.id), None)
-                if made is None:
+                made = await self._of_saved_card(purchase)
+                if not made:
                     raise
-                seen = made
+                seen = await self.gateway.intent(made[0])
             return await self._see(purchase, seen)
 
     async def card_page(self, order: Order) -> str | None:

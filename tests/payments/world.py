@@ -16,6 +16,7 @@ from actions.bridge import Actor
 from actions.charging import BridgeClient
 from actions.payments.cashier import Cashier
 from actions.payments.gateway import StripeGateway
+from actions.payments.ledger import Purchase
 from actions.payments.port import Payments
 from actions.payments.settler import Settler
 from actions.payments.store import SqliteLedger
@@ -93,15 +94,19 @@ class Line:
         about = replace(self._next(), charger_id="CL-1042")
         if again:
             about = replace(about, turn=replace(about.turn, message_id=f"in_{self._turns - 1}"))
-        purchase = (await self.store.find(limit=1))[0]
+        purchase = await self.purchase()
         return await played(start_and_pay.news(self.ports, about, purchase.id, intent))
 
     async def wakes(self, purpose: str, *, met: bool = True, command: str | None = None) -> Played:
         return await played(WAKES[purpose](self.ports, self._next(), Wake(purpose, met, command)))
 
+    async def purchase(self) -> Purchase:
+        """The newest of this driver's thread."""
+        return (await self.store.find(conversation=self.turn.actor.conversation, limit=1))[0]
+
     async def page(self) -> str:
         """The page behind the link of the newest purchase."""
-        url = (await self.store.find(limit=1))[0].url
+        url = (await self.purchase()).url
         assert url is not None
         return url
 
