@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.consent import KEYWORDS, keyword
 from bot.render.capabilities import SMS
-from bot.render.gsm7 import fold
+from bot.render.gsm7 import fold, is_gsm7
 from bot.store.model import Option
 from bot.texts import other_words
 
@@ -28,7 +28,9 @@ def body(
     """
     lines = [f"{number} {title(option, language)}" for number, option in enumerate(options, first_number)]
     choices = "\n".join(lines)
+    cut = "…"
+    if cheap and is_gsm7(fold(text)) and is_gsm7(fold(choices)):  # one letter that costs makes all of them cost
+        text, choices, cut = fold(text), fold(choices), "..."
     room = MAX_BODY - (len(choices) + 1 if choices else 0)
-    said = text if len(text) <= room else text[: room - 1].rstrip() + "…"
-    whole = "\n".join(part for part in (said, choices) if part)
-    return fold(whole)[:MAX_BODY] if cheap else whole
+    said = text if len(text) <= room else text[: room - len(cut)].rstrip() + cut
+    return "\n".join(part for part in (said, choices) if part)
