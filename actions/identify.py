@@ -45,9 +45,31 @@ _BARE = re.compile(
 )
 # What makes the number behind it something else: an error code, a PIN, or a charger that it is not.
 _OTHER_NUMBER = re.compile(r"(?:\b(?:error|err|fault|code|pin|zip|not|isn'?t)\W{1,3})$", re.IGNORECASE)
-# Short words before a number that are no charger prefix ("at 1042", "is 1042").
+# Short words before a number that are no charger prefix ("at 1042", "es el 1042", "au 1042").
 _NO_PREFIX = frozenset(
     [
+        *("al", "con", "de", "del", "el", "en", "es", "eso", "esta", "la", "las", "lo", "los", "mi", "se", "si", "su"),
+        *(
+            "un",
+            "una",
+            "y",
+            "ya",
+            "au",
+            "aux",
+            "ce",
+            "cet",
+            "c",
+            "du",
+            "est",
+            "et",
+            "j",
+            "le",
+            "les",
+            "ma",
+            "ou",
+            "que",
+        ),
+        *("sa", "ta", "une"),
         "a",
         "am",
         "an",

@@ -155,7 +155,7 @@ async def _pending(ports: Ports, contact: Contact, command: Command) -> Steps:
             yield step
         return
     named = {"charger": (await ports.chargers.charger(command.charger)).label}
-    if _DISTRESS in contact.reported:
+    if _DISTRESS in contact.reported or contact.times("unlock") >= MOST_FAILURES:
         async for step in _person(Say("say_stuck_still", named)):
             yield step
         return

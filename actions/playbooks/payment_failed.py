@@ -173,6 +173,8 @@ async def _own_account(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps
     named = {"charger": seen.charger.label}
     guest = contact.driver.startswith("guest:")
     tokens = [] if guest else await ports.chargers.tokens(contact.driver)
+    # Without a posted price no link can be made, and saying so would be the only answer.
+    link = ports.payments.cashier is not None and start_and_pay.can_take(seen) and seen.charger.tariff is not None
     accepted = any(token.status == "Accepted" for token in tokens)
     if accepted and card_kind.unknown(contact, seen):
         yield card_kind.ASK
@@ -180,12 +182,14 @@ async def _own_account(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps
     elif accepted:
         yield Say("say_payment_own_account", named)
         yield End(offer=Offer.START)
-    elif ports.payments.cashier is not None and start_and_pay.can_take(seen):
-        async for step in start_and_pay.offer(ports, contact, seen):
-            yield step
-    elif tokens:
+    elif tokens and (card_kind.unknown(contact, seen) or not link):
         # The account itself is what was refused: its own words are the ones that can be acted on.
         async for step in rfid_failed.decide(ports, contact, seen):
+            yield step
+    elif link:
+        if tokens:
+            yield await rfid_failed.why_no_card(ports, contact, seen)
+        async for step in start_and_pay.offer(ports, contact, seen):
             yield step
     else:
         yield Say("say_payment_other_way", named)

@@ -34,8 +34,7 @@ async def run(ports: Ports, contact: Contact) -> Steps:
 
 async def decide(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
     charger, plug = seen.charger, seen.plug
-    read = seen.authorizations[0] if seen.authorizations else None
-    own = next((one for one in seen.authorizations if one.own), None)
+    read, own = _cards(seen)
     if not charger.connected or charger.boot not in (None, "Accepted") or seen.hold == "hazard":
         steps = charger_offline.decide(ports, contact, seen)
     elif plug is not None and plug.session is not None and plug.session.driver == contact.driver:
@@ -58,7 +57,7 @@ async def _card(
     except BridgeRefused:
         token = None  # guests do not charge here
     if token is None:
-        yield await _why_no_card(ports, contact, seen, own, read)
+        yield await why_no_card(ports, contact, seen)
         yield End(Outcome.NOT_FIXED, Offer.PERSON)
         return
     if own is not None and own.answer == "Accepted":
@@ -113,10 +112,15 @@ async def _card_busy(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
     yield End(offer=Offer.FINISH)
 
 
-async def _why_no_card(
-    ports: Ports, contact: Contact, seen: Diagnosis, own: Authorization | None, read: Authorization | None
-) -> Say:
+def _cards(seen: Diagnosis) -> tuple[Authorization | None, Authorization | None]:
+    """The card that was read last, and the driver's own that was."""
+    own = next((one for one in seen.authorizations if one.own), None)
+    return (seen.authorizations[0] if seen.authorizations else None), own
+
+
+async def why_no_card(ports: Ports, contact: Contact, seen: Diagnosis) -> Say:
     """No card of the driver's can start: the reason that they can act on. Only their own card's last four are named."""
+    read, own = _cards(seen)
     named = {"charger": seen.charger.label}
     if own is not None and own.answer in _ANSWERS:
         return Say(_ANSWERS[own.answer], {**named, "last4": own.last4})

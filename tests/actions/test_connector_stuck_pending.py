@@ -36,6 +36,17 @@ async def test_still_stuck_while_it_is_watched_gets_other_advice_and_no_second_c
     assert len(bridge.commands) == 1
 
 
+async def test_after_two_tries_a_word_of_the_driver_is_enough_for_a_person(
+    bridge: FakeBridge, chargers: BridgeClient
+) -> None:
+    socketed(bridge)
+    bridge.ends = [OPEN]
+    await play(chargers, STUCK)
+    tried = [(Tried("unlock", "cmd_0", "accepted_no_effect"), NOW), (Tried("unlock", "cmd_1", None), NOW)]
+    played = await play(chargers, contact("connector_stuck", tried=tried))
+    assert (played.said, played.outcome) == (["say_stuck_still"], Outcome.HANDED_OVER)
+
+
 async def test_when_its_time_is_over_the_lock_is_tried_once_more(bridge: FakeBridge, chargers: BridgeClient) -> None:
     socketed(bridge)
     bridge.ends = [OPEN, OPEN]

@@ -114,3 +114,12 @@ def test_left_and_right_are_the_ends_of_the_row() -> None:
     assert connector_for(Side(side=1), [1]) == 1
     assert connector_for(Side(number=3), [1, 2]) is None
     assert connector_for(Side(side=1), []) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["es el 7201", "no pasa el pago en el 7201", "en 7201", "la borne c'est la 7201", "je suis au 7201", "est 7201"],
+)
+def test_little_words_of_other_languages_are_no_prefix(text: str) -> None:
+    assert charger_code(text) == "7201"
+    assert charger_code(text, asked=True) == "7201"
