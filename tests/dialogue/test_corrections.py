@@ -139,9 +139,15 @@ async def test_a_start_at_the_wrong_charger_that_succeeds_later_is_told(talk: Ta
     assert await talk.tap('/EXTERNAL_command_finished{"command_id": "cmd_1"}') == ["say_charging"]
 
 
+def ended(driver: str) -> dict[str, Any]:
+    """A session at 1042 that is over since a few minutes."""
+    return {**session(driver, 900), "state": "ended", "ended_at": "2026-01-01T12:05:00Z"}
+
+
 async def test_an_unlock_at_the_wrong_charger_is_said(talk: Talk, bridge: FakeBridge) -> None:
     for label in ("1042", "1043"):
         bridge.chargers[f"CL-{label}"] = charger(label, connector(1, "Finishing", tethered=False))
+    bridge.ended = [ended("drv-ada")]
     await talk.say("connector_stuck", "cable stuck at 1042")
     assert (await talk.say("deny", "no, 43"))[0] == "say_corrected_unlocked"
 

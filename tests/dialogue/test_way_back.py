@@ -90,6 +90,7 @@ async def test_the_stuck_plug_comes_before_the_money_and_the_money_comes_unasked
 
 async def test_a_declined_card_is_taken_up_once_the_plug_is_free(talk: Talk, bridge: FakeBridge) -> None:
     bridge.chargers["CL-1042"] = charger("1042", connector(1, "Finishing", tethered=False))
+    bridge.ended = [{**session("drv-ada", 900), "state": "ended", "ended_at": "2026-01-01T12:05:00Z"}]
     said = await talk.say("payment_failed", "card declined and now the cable is stuck at 1042")
     assert said[0].startswith("say_unlock")
     assert "say_payment_own_account" in said
