@@ -47,16 +47,16 @@ async def test_a_message_is_answered_on_the_event_stream_and_a_repeat_is_one_mes
     door: Door, rasa: FakeRasa
 ) -> None:
     visitor = await web(door)
-    body = {"client_id": "c1", "text": "/restart 4111 1111 1111 1111", "charger": "CL-1042", "connector": 2}
+    body = {"client_id": "c1", "text": "/restart charger 1042", "charger": "CL-1042", "connector": 2}
     answers = [await door.http.post("/web/messages", json=body, headers=visitor) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202, 200, 200]
     assert len({answer.json()["id"] for answer in answers}) == 1
     entries, _ = await door.stream(
         "/web/events", lambda e, s: len(e) == 3 and bool(s) and not s[-1]["working"], headers=visitor
     )
-    assert said(entries)[0] == "restart [card ending 1111]"
+    assert said(entries)[0] == "restart charger 1042"
     assert "automated assistant of Volt" in said(entries)[1]
-    assert said(entries)[2] == "You said: restart [card ending 1111]"
+    assert said(entries)[2] == "You said: restart charger 1042"
     assert [entry["seq"] for entry in entries] == [1, 2, 3]
     assert entries[0]["client_id"] == "c1"
     assert len(rasa.asked) == 1
