@@ -41,8 +41,5 @@ def numbers_on(charger: Charger | None, evse: int, known: list[int]) -> list[int
 
 
 def _rows(charger: Charger | None, evse: int) -> list[Connector]:
-    return (
-        sorted((row for row in charger.connectors if row.evse == evse), key=lambda row: row.connector)
-        if charger
-        else []
-    )
+    rows = [row for row in charger.connectors if row.evse == evse] if charger else []
+    return rows if len(rows) < 2 else sorted(rows, key=lambda row: row.connector)

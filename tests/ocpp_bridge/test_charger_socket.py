@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
+from ocpp_bridge.server.charger_socket import text_head
 from ocpp_bridge.server.eager import begin
 from tests.ocpp_bridge.conftest import Running
 from tests.ocpp_bridge.scripted import PATIENCE_S
@@ -63,6 +65,13 @@ async def test_what_a_charger_said_before_it_vanished_still_counts(running: Runn
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the transaction was lost")
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536, 200_000])
+def test_the_head_of_a_text_frame_is_as_the_library_writes_it(length: int) -> None:
+    data = b"x" * length
+    frame = Frame(Opcode.TEXT, data).serialize(mask=False)
+    assert text_head(length) + data == bytes(frame)
 
 
 async def test_text_that_is_not_utf8_closes_the_connection_with_1007(running: Running) -> None:
