@@ -27,6 +27,14 @@ from tests.nlu.examples import LANGUAGES, development, training
         ("la plug is melting", "melting"),
         ("charger 🔥 help", "fire"),
         ("no smoke but i see sparks", "sparks"),
+        ("the station is on fire today", "fire"),
+        ("plugged in and a spark came out", "sparks"),
+        ("la borne est en feu aujourd'hui", "fire"),
+        ("ce sont des flammes qui sortent", "fire"),
+        ("sale puro fuego del cargador", "fire"),
+        ("brinca mucha chispa del enchufe", "sparks"),
+        ("the pins are glowing", "fire"),
+        ("le grille de la borne fume", "smoke"),
     ],
 )
 def test_danger_is_found_in_any_language_and_mix(text: str, kind: str) -> None:
@@ -46,6 +54,13 @@ def test_danger_is_found_in_any_language_and_mix(text: str, kind: str) -> None:
         "hace mucho calor aqui y no carga",
         "me quemaron con la tarifa",
         "il fait chaud dehors",
+        "steam is coming out of my ears, get me someone",
+        "app crashed and burned again",
+        "that statement shocked me",
+        "the plug icon glows green",
+        "que chispa de servicio",
+        "la luz brilla en rojo",
+        "j'ai brûlé mes toasts",
         "panne de courant dans le stationnement",
         "le prix du gaz est cher",
         "",
@@ -59,6 +74,11 @@ def test_words_of_danger_that_mean_something_else_are_left_alone(text: str) -> N
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_plainly_told_dangers_are_all_found(language: str) -> None:
     missed = [one.text for one in development(language) if one.intent == "safety_hazard" and not match(one.text)]
+    assert missed == []
+
+
+def test_hedged_and_buried_dangers_are_found_too() -> None:
+    missed = [one.text for one in development("hazards") if one.intent == "safety_hazard" and not match(one.text)]
     assert missed == []
 
 
