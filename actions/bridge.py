@@ -178,10 +178,6 @@ class Chargers(Protocol):
 
     async def charger(self, charger_id: str) -> Charger: ...
 
-    async def nearby(self, latitude: float, longitude: float) -> list[Charger]:
-        """Chargers that can be used now, the nearest first."""
-        ...
-
     async def around(self, latitude: float, longitude: float, radius_km: float) -> list[Charger]:
         """All chargers within the radius, used or not, with what they delivered lately; the nearest first, at most 40."""
         ...

@@ -83,12 +83,6 @@ class BridgeClient:
             await self._call("POST", f"/v1/chargers/{_path(charger_id)}/refresh", json=body, answer_within_s=20)
         )
 
-    async def nearby(self, latitude: float, longitude: float) -> list[Charger]:
-        """Within 25 km; how far a driver without energy gets is not known."""
-        place = {"near": f"{latitude},{longitude}", "radius_km": 25, "available": "true", "limit": 8}
-        found = await self._call("GET", "/v1/chargers", params=place)
-        return [shapes.charger(row) for row in shapes.rows(found, "chargers")]
-
     async def around(self, latitude: float, longitude: float, radius_km: float) -> list[Charger]:
         place = {"near": f"{latitude},{longitude}", "radius_km": radius_km, "lately": "true", "limit": 40}
         found = await self._call("GET", "/v1/chargers", params=place)

@@ -20,11 +20,14 @@ from actions.dialogue.turns import (
     known,
     message_of,
     problem_of,
+    search_in,
     slots,
     times_misunderstood,
     turn_of,
     words_of,
 )
+from actions.places.resolve import Vague, resolve
+from actions.places.search import Search
 from actions.playbooks.book import DEFAULT, HAZARD, PLAYBOOKS
 from actions.playbooks.find_charger_of_driver import find
 from actions.playbooks.steps import Choice, Offer, Say
@@ -50,6 +53,7 @@ ANSWERS = frozenset(
         "goodbye",
     }
 )
+FIND = "find_charger"
 _PARTING = frozenset({"thanks", "goodbye", "opt_out"})
 _WAITING = {"thanks": "say_thanks_waiting", "goodbye": "say_goodbye_waiting"}
 _ACTS = (Offer.RETRY.value, Offer.START.value, Offer.FINISH.value)
@@ -59,6 +63,12 @@ async def place_now(action: DialogueAction, tracker: Tracker, *, session_first: 
     choices = [str(one) for one in tracker.get_slot("charger_choices") or []]
     chargers = action.service.chargers
     return await place_of(chargers, heard(tracker), known(tracker), choices, session_first=session_first)
+
+
+def says_a_place(search: Search) -> bool:
+    """Whether the words name a place at all, whatever the model took them for."""
+    found = resolve(search.words, pin=search.pin, asked=True)
+    return not (isinstance(found, Vague) and found.why == "unknown")
 
 
 class Answer(Moving):
@@ -76,6 +86,8 @@ class Answer(Moving):
                 return slots(problem=first, next_problem=second)
             place = await place_now(self, tracker, session_first=PLAYBOOKS[first].session_first)
             return await self.take_or_ask(dispatcher, tracker, place, first) + slots(next_problem=second)
+        if not in_form(tracker) and self._looks_for_a_charger(tracker, intent):
+            return slots(problem=FIND, next_step="look", offer=None, unclear=None)
         self.say(dispatcher, tracker, self._words(tracker, intent, text))
         if intent == "opt_out":
             dispatcher.utter_message(json_message={"opt_out": True})  # the front door writes it into the ledger
@@ -91,6 +103,15 @@ class Answer(Moving):
         if say is not None:
             self.say(dispatcher, tracker, say)
         return events
+
+    @staticmethod
+    def _looks_for_a_charger(tracker: Tracker, intent: str) -> bool:
+        """A place, or the wish to have a charger held, is about finding one, unless another matter is open."""
+        search, free = search_in(tracker), not tracker.get_slot("problem")
+        if search.asked and intent not in _PARTING:
+            return intent == "provide_location" or says_a_place(search)
+        looking = free or bool(tracker.get_slot("search")) or tracker.get_slot("problem") == FIND
+        return intent in ("provide_location", "reservation") and (looking or search.pin is not None)
 
     @staticmethod
     def _words(tracker: Tracker, intent: str, text: str) -> Say:
@@ -126,6 +147,9 @@ class Agree(Misunderstanding):
             choices = (Choice("say_choice_still", "/affirm"), Choice("say_choice_no_more", "/deny"))
             self.say(dispatcher, tracker, Say("say_late", {"charger": label}, choices))
             return slots(next_step=None, late=None)
+        if offer == Offer.KEEP:
+            kept = search_in(tracker).kept() | {"keep": True}
+            return slots(problem=FIND, next_step="look", offer=None, search=kept)
         if offer == Offer.FINISH:
             return slots(problem="stop_charging", next_step="look", offer=None)
         if offer in (Offer.RETRY, Offer.START) and charger_id:

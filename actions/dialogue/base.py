@@ -15,7 +15,7 @@ from actions.bridge import BridgeError, Chargers
 from actions.desk.desk import Desk
 from actions.dialogue.runs import Run, Runs, transcript_of
 from actions.dialogue.speech import Titles, speak
-from actions.dialogue.turns import known, reported, slots, turn_of
+from actions.dialogue.turns import PLACE, known, reported, slots, turn_of
 from actions.playbooks.book import PLAYBOOKS, Needs
 from actions.playbooks.find_charger_of_driver import Found, takes_a_moment
 from actions.playbooks.steps import Offer, Outcome, Say
@@ -105,6 +105,10 @@ class DialogueAction:
                 self.say_person(dispatcher, tracker, run.case if told else None)
         events = slots(next_step=None, offer=end.offer.value if end.offer else None, waiting_for=run.waiting_for)
         events += slots(problem=end.problem) if end.problem else []
+        if end.search is not None:
+            events += slots(search=end.search.kept())
+        if end.asks_place or tracker.get_slot("open_question") == PLACE:
+            events += slots(open_question=PLACE if end.asks_place else None)
         return events + await self._second(dispatcher, tracker, end.outcome)
 
     async def _second(

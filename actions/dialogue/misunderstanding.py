@@ -11,7 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.dialogue.corrections import place_of
 from actions.dialogue.moving import Moving
 from actions.dialogue.reading import abusive, both_kinds, still_broken
-from actions.dialogue.turns import heard, known, message_of, problem_of, slots, times_misunderstood, words_of
+from actions.dialogue.turns import PLACE, heard, known, message_of, problem_of, slots, times_misunderstood, words_of
 from actions.playbooks.book import PLAYBOOKS
 from actions.playbooks.steps import Choice, Say
 
@@ -108,6 +108,13 @@ class Misunderstood(Misunderstanding):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         before, both = known(tracker), both_kinds(words_of(tracker))
+        if (
+            before.asked == PLACE
+            and both is None
+            and not message_of(tracker).command
+            and not times_misunderstood(tracker)
+        ):
+            return slots(problem="find_charger", next_step="look", unclear={"text": "", "times": 1})
         open_matter = tracker.get_slot("problem") in PLAYBOOKS and (before.charger_id or before.asked)
         if both is not None or open_matter:
             problem, second = both or (problem_of(tracker), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actions.bridge import BridgeRefused, Charger, Chargers
 from actions.dialogue.questions import CHARGER, CONNECTOR, which_charger, which_connector
+from actions.dialogue.turns import PLACE
 from actions.playbooks.steps import Offer, Say
 
 _OFFERS = {Offer.RETRY: "say_back_retry", Offer.START: "say_back_begin", Offer.FINISH: "say_back_finish"}
@@ -13,6 +14,8 @@ async def way_back(chargers: Chargers, offer: str | None, asked: str | None, cha
     """The open question once more, else what the driver can take up by a word; None where nothing is open. Raises BridgeError."""
     if asked == CHARGER:
         return which_charger(None, ())
+    if asked == PLACE:
+        return Say("say_find_where")
     charger = await _charger(chargers, charger_id)
     if charger is None:
         return None

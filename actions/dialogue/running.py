@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.dialogue.base import DialogueAction
 from actions.dialogue.returning import way_back
-from actions.dialogue.turns import known, message_of, problem_of, reported, slots, turn_of
+from actions.dialogue.turns import known, message_of, problem_of, reported, search_in, slots, turn_of
 from actions.playbooks.book import PLAYBOOKS, Needs
 from actions.playbooks.steps import Offer, Say
 
@@ -30,7 +30,9 @@ class Look(DialogueAction):
         if not charger_id and PLAYBOOKS[problem].needs is not Needs.NOTHING:
             self.say(dispatcher, tracker, Say("say_charger_not_found"))
             return slots(next_step=None, offer=Offer.PERSON.value)
-        run = await self.service.runs.begin(turn_of(tracker), problem, charger_id, connector, reported(tracker))
+        run = await self.service.runs.begin(
+            turn_of(tracker), problem, charger_id, connector, reported(tracker), search=search_in(tracker)
+        )
         events = await self.go_on(dispatcher, tracker, run, to_end=False)
         return events + (await self._returned(dispatcher, tracker) if run.over else [])
 
@@ -67,7 +69,13 @@ class GoOn(Look):
         if run is None:
             charger_id, connector = tracker.get_slot("charger_id"), known(tracker).connector
             run = await self.service.runs.begin(
-                turn, _problem(tracker), charger_id, connector, reported(tracker), skip=said.split(",")
+                turn,
+                _problem(tracker),
+                charger_id,
+                connector,
+                reported(tracker),
+                skip=said.split(","),
+                search=search_in(tracker),
             )
         events = await self.go_on(dispatcher, tracker, run, to_end=True)
         return events + await self._returned(dispatcher, tracker)

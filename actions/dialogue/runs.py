@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ import structlog
 from actions.cases import Act, Case
 from actions.desk.desk import Desk
 from actions.payments.ledger import Purchase
+from actions.places.search import Search
 from actions.playbooks.book import PLAYBOOKS, WAKES
 from actions.playbooks.contact import Contact, Ports, Turn, Wake
 from actions.playbooks.steps import End, Outcome, Say, Step, Steps, Tried, Waiting
@@ -56,9 +57,11 @@ class Runs:
         connector: int | None,
         reported: frozenset[str],
         skip: Sequence[str] = (),
+        search: Search | None = None,
     ) -> Run:
         case = await self._desk.contact(turn, problem, charger, connector)
         contact = contact_of(case, turn, problem, charger, connector, reported)
+        contact = contact if search is None else replace(contact, search=search)
         return Run(case.id, PLAYBOOKS[problem].run(self._ports, contact), skip=list(skip))
 
     async def wake(

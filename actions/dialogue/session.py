@@ -22,7 +22,7 @@ ANSWERED_WITHIN = timedelta(hours=12)
 _ALWAYS = ("hint_seen",)
 # Kept only while a question or an offer is open.
 _OPEN = (
-    *("problem", "charger_id", "connector", "charger_choices", "open_question", "offer"),
+    *("problem", "charger_id", "connector", "charger_choices", "open_question", "offer", "search"),
     *("next_problem", "left", "reported"),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rasa_sdk import Tracker
@@ -11,12 +11,14 @@ from rasa_sdk.events import EventType, SlotSet
 
 from actions.bridge import Actor
 from actions.dialogue.reading import plain
+from actions.places.search import Search, search_of
 from actions.playbooks.book import DEFAULT, PLAYBOOKS
 from actions.playbooks.contact import Turn
 from actions.playbooks.find_charger_of_driver import Heard, Known
 from actions.reported import reported_in
 
 REQUESTED_SLOT = "requested_slot"
+PLACE = "place"  # the open question "where are you?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,27 @@ def reported(tracker: Tracker) -> frozenset[str]:
     chosen = _CHOSEN.get(message.intent) if message.command else None
     said = frozenset({chosen}) if chosen else reported_in(words_of(tracker))
     return said | frozenset(tracker.get_slot("reported") or ())
+
+
+def search_in(tracker: Tracker) -> Search:
+    """Where and what the driver looks for: this message's words or pin, and what earlier ones left."""
+    message = message_of(tracker)
+    words = str(message.values.get("location") or "") if message.command else message.text
+    return replace(
+        search_of(tracker.get_slot("search")),
+        words=words,
+        pin=_pin(message.metadata.get("location")),
+        asked=tracker.get_slot("open_question") == PLACE,
+    )
+
+
+def _pin(location: Any) -> tuple[float, float] | None:
+    if not isinstance(location, Mapping):
+        return None
+    try:
+        return float(location["latitude"]), float(location["longitude"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _whole(value: Any) -> int | None:

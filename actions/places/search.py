@@ -16,7 +16,8 @@ KINDS = frozenset({"pin", "coordinates", "postal_code", "site", "highway", "city
 class Search:
     """`words`: this message. `asked`: it answers "where are you?". `pin`: a place shared with it, in degrees.
 
-    `place` and `wanted` are of earlier messages, as is `option`: the charger and connector that were named first.
+    `place` and `wanted` are of earlier messages, as is `option`: the charger and connector that were named first; `keep`:
+    the driver has agreed to have that one held or watched.
     """
 
     words: str = ""
@@ -25,6 +26,7 @@ class Search:
     place: Place | None = None
     wanted: Wanted = field(default_factory=Wanted)
     option: tuple[str, int] | None = None
+    keep: bool = False
 
     def kept(self) -> dict[str, Any]:
         """As JSON, without this message's own words."""
@@ -61,6 +63,7 @@ def search_of(kept: Any) -> Search:
                 kept.get("car"),
             ),
             option=None if option is None else (str(option[0]), int(option[1])),
+            keep=kept.get("keep") is True,
         )
     except (KeyError, TypeError, ValueError, IndexError):
         return Search()

@@ -10,6 +10,7 @@ from actions.playbooks import (
     charger_offline,
     connector_stuck,
     hazard,
+    nearby,
     own_session,
     payment_failed,
     reports,
@@ -53,7 +54,7 @@ PLAYBOOKS: Mapping[str, Playbook] = {
     "session_stopped_early": Playbook(own_session.stopped_early, Needs.NOTHING, session_first=True),
     "status_question_about_charger": Playbook(reports.charger_status, Needs.CHARGER),
     "report_damage": Playbook(reports.damage, Needs.CHARGER),
-    "find_charger": Playbook(own_session.near, Needs.NOTHING),
+    "find_charger": Playbook(nearby.run, Needs.NOTHING),
     HAZARD: Playbook(hazard.run, Needs.NOTHING, session_first=True),
 }
 # Contacts of these kinds that come again within a day show that the earlier one was not fixed.
@@ -69,6 +70,8 @@ WAKES: Mapping[str, Callable[[Ports, Contact, Wake], Steps]] = {
     "unlock_again": connector_stuck.woken,
     "pulled": connector_stuck.woken,
     "stop": own_session.finish_woken,
+    "freed": nearby.woken,
+    "taken": nearby.woken,
     start_and_pay.START: start_and_pay.woken,
     start_and_pay.PLUG: start_and_pay.woken,
 }

@@ -68,7 +68,7 @@ async def woken(ports: Ports, contact: Contact, wake: Wake) -> Steps:
     plug, named = seen.plug, {"charger": seen.charger.label}
     if not seen.charger.connected:
         yield Say("say_not_back", named)
-        async for step in next_best(ports.chargers, seen):
+        async for step in next_best(ports, seen):
             yield step
         return
     # A start takes the driver's word here: after a long wait another car may stand at the charger.
@@ -123,7 +123,7 @@ async def _no_line(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
         return
     else:
         yield offline_words(seen, ports.clock.now(), contact.turn.language, watched=waiting is not None)
-    async for step in next_best(ports.chargers, seen):
+    async for step in next_best(ports, seen):
         yield step
 
 
@@ -198,5 +198,5 @@ async def _looks_fine(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
 
 async def _elsewhere(ports: Ports, seen: Diagnosis, say: Say) -> Steps:
     yield say
-    async for step in next_best(ports.chargers, seen):
+    async for step in next_best(ports, seen):
         yield step

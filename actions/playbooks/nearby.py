@@ -29,6 +29,10 @@ _START = "session_not_starting"  # what a charger that is named next is about
 async def run(ports: Ports, contact: Contact) -> Steps:
     """Answers "where can I charge?", or asks where the driver is. Raises BridgeError."""
     asked = contact.search
+    if asked.keep:
+        async for step in keep(ports, contact):
+            yield step
+        return
     search = replace(asked, wanted=merged(asked.wanted, wanted(asked.words)))
     said = resolve(asked.words, await ports.chargers.sites(), pin=asked.pin, asked=asked.asked)
     if isinstance(said, Vague) and said.why == "unknown":

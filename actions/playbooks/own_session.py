@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from actions.bridge import BridgeRefused, Charger, Command, Session
 from actions.playbooks.contact import WAIT_S, Contact, Ports, Wake, outcome_of, read_meter, tried, watch_command
 from actions.playbooks.cost import cost_so_far, money_words
-from actions.playbooks.next_best import elsewhere
 from actions.playbooks.steps import (
     Choice,
     End,
@@ -260,15 +259,3 @@ def _length(session: Session, now: datetime) -> float:
     if session.started_at is None:
         return 0.0
     return max(0.0, ((session.ended_at or now) - session.started_at).total_seconds())
-
-
-async def near(ports: Ports, contact: Contact) -> Steps:
-    """The nearest free charger, from the one that the driver stands at. Raises BridgeError."""
-    if contact.charger_id is None:
-        yield Say("say_find_where")
-        yield End()
-        return
-    of = await ports.chargers.charger(contact.charger_id)
-    say = await elsewhere(ports.chargers, of)
-    yield say or Say("say_next_none")
-    yield End(Outcome.REDIRECTED if say else Outcome.NOT_FIXED, None if say else Offer.PERSON, "session_not_starting")

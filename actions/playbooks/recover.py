@@ -28,7 +28,7 @@ async def recover(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
             yield step
         return
     yield Say("say_reset_neighbour" if _neighbour(seen) else "say_faulted", named)
-    async for step in next_best(ports.chargers, seen):
+    async for step in next_best(ports, seen):
         yield step
 
 
@@ -69,7 +69,7 @@ async def not_restarted(ports: Ports, seen: Diagnosis, command: Command) -> Step
     refused = command.state in ("refused", "rejected")
     yield Say("say_reset_not_now" if refused else "say_reset_not_back", named)
     ended = False
-    async for step in next_best(ports.chargers, seen):
+    async for step in next_best(ports, seen):
         ended = ended or isinstance(step, End)
         yield step
     if not ended:

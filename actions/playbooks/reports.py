@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actions.bridge import Diagnosis
+from actions.places.search import Search
 from actions.playbooks.charger_offline import offline_words
 from actions.playbooks.contact import Contact, Ports, answers_no_more, look_at, saw
 from actions.playbooks.next_best import elsewhere
@@ -52,7 +53,10 @@ async def damage(ports: Ports, contact: Contact) -> Steps:
     seen = await look_at(ports, contact)
     yield saw(seen)
     yield Say("say_damage_noted", {"charger": seen.charger.label})
-    say = await elsewhere(ports.chargers, seen.charger, seen.site_free)
-    if say is not None:
-        yield say
-    yield End(Outcome.HANDED_OVER, None, "session_not_starting", "damage was reported", stays=True)
+    found = await elsewhere(ports, seen.charger, seen.plug)
+    search = None
+    if found is not None:
+        yield found[0]
+        search = Search(option=(found[1].charger.id, found[1].stall.connector))
+    offer = Offer.KEEP if found is not None else None
+    yield End(Outcome.HANDED_OVER, offer, "session_not_starting", "damage was reported", stays=True, search=search)

@@ -94,7 +94,7 @@ async def woken(ports: Ports, contact: Contact, wake: Wake) -> Steps:
             yield step
     elif not wake.met and plug.session is None and plug.status == "Available":
         yield Say("say_plug_still_not_seen", named)
-        async for step in next_best(ports.chargers, seen):
+        async for step in next_best(ports, seen):
             yield step
 
 
@@ -135,7 +135,7 @@ async def _session_runs(
 
 async def _go_elsewhere(ports: Ports, seen: Diagnosis, say: Say) -> Steps:
     yield say
-    async for step in next_best(ports.chargers, seen):
+    async for step in next_best(ports, seen):
         yield step
 
 

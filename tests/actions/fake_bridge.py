@@ -37,7 +37,7 @@ def charger(label: str, *connectors: Row, state: str = "connected", since: str |
         "latitude": 45.42,
         "longitude": -75.69,
         "protocol": "ocpp1.6",
-        "connection": {"state": state, "since": since, "last_frame_at": None, "last_frame_age_s": None},
+        "connection": {"state": state, "since": since, "last_frame_at": None, "last_frame_age_s": 5.0},
         "boot": {"status": "Accepted", "at": "2026-01-01T11:00:00Z"},
         "status": "Available",
         "error_code": None,
@@ -103,7 +103,6 @@ class FakeBridge:
         self.hold: str | None = None
         self.gone: list[str] = []
         self.free: list[str] = []
-        self.near: list[str] = []  # what a search around a place finds
         self.around: list[str] = []  # what a search for all chargers around a place finds
         self.sites: list[Row] = []
         self.watching = True
@@ -154,8 +153,6 @@ class FakeBridge:
         if not parts:
             if query.get("lately") == "true":
                 return 200, {"chargers": [self.chargers[one] for one in self.around]}
-            if query.get("available") == "true":
-                return 200, {"chargers": [self.chargers[one] for one in self.near]}
             code = _folded(query.get("code", ""))
             rows = self.chargers.values()
             fitting = [row for row in rows if _folded(row["id"]).endswith(code) or _folded(row["label"]).endswith(code)]

@@ -21,7 +21,7 @@ def actions(bridge: FakeBridge) -> list[str]:
 async def test_no_line_is_said_watched_and_leads_elsewhere(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.chargers["CL-1042"] = charger("1042", state="disconnected", since="2026-01-01T12:00:00Z")
     bridge.chargers["CL-1043"] = charger("1043", connector(1, "Available"), site={"name": "Elgin"}, latitude=45.43)
-    bridge.near = ["CL-1042", "CL-1043"]
+    bridge.around = ["CL-1042", "CL-1043"]
     played = await play(chargers, OFFLINE)
     assert played.said == ["say_offline_watched", "say_next_near"]
     assert (played.values["since"], played.values["distance"]) == ("12 min", "1.1 km")

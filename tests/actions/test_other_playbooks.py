@@ -190,9 +190,9 @@ async def test_damage_is_noted_and_takes_nothing_out_of_service(bridge: FakeBrid
 
 async def test_the_nearest_is_found_from_where_the_driver_stands(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.chargers["CL-1043"] = charger("1043", connector(1, "Available"), site={"name": "Elgin"}, latitude=45.421)
-    bridge.near = ["CL-1043"]
+    bridge.around = ["CL-1043"]
     played = await play(chargers, contact("find_charger"))
-    assert (played.said, played.values["distance"]) == (["say_next_near"], "100 m")
+    assert (played.said, played.values["list"]) == (["say_near_list"], "1043 Elgin, 100 m, J1772 7.2 kW")
     assert (await play(chargers, contact("find_charger", None, None))).said == ["say_find_where"]
 
 

@@ -217,7 +217,7 @@ async def test_the_meter_is_asked_before_a_session_is_called_dry(bridge: FakeBri
 async def test_who_has_replugged_is_not_asked_to(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.ends = [{"state": "rejected", "outcome": "rejected"}]
     bridge.chargers["CL-1043"] = charger("1043", connector(1, "Available"))
-    bridge.free = ["CL-1043"]
+    bridge.around = ["CL-1043"]
     played = await play(chargers, contact("session_not_starting", reported=["replugged"]))
     assert played.said == ["say_starting", "say_rejected_now", "say_restarting"], "once, before anybody is sent away"
     again = [(Tried("reset", "cmd_r", "not_verified"), NOW)]
