@@ -156,7 +156,7 @@ async def ended(ports: Ports, contact: Contact, command: Command) -> Steps:
     if restart:
         steps = recover.restart(ports, contact, seen, Say("say_restarting", named, first=True))
     else:
-        steps = next_best(ports.chargers, seen)
+        steps = next_best(ports, seen)
     async for step in steps:
         yield replace(step, offer=step.offer or Offer.PERSON) if isinstance(step, End) and not restart else step
 
@@ -170,7 +170,7 @@ async def _line_lost(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
     else:
         yield waiting
         yield Say("say_disconnected_watched", named)
-    async for step in next_best(ports.chargers, seen):
+    async for step in next_best(ports, seen):
         yield step
 
 
