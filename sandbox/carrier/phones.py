@@ -7,7 +7,7 @@ import binascii
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
@@ -41,14 +41,14 @@ def add_phones(app: Sanic[Any, Any], world: World) -> None:
     @app.post("/v1/phones/<number:str>/messages", name="write")
     async def write(request: Request, number: str) -> HTTPResponse:
         """`{"line", "text"?, "media"?}`, `{"choice": {"token", "title"}}` or `{"place": {"latitude", "longitude", "name"?}}`."""
-        _check_number(number)
+        number = _checked(number)
         body = json_object(request, limit=16 * 2**20)
         message = _written(world, number, body)
         return json_response({"id": message.id}, 202)
 
     @app.get("/v1/phones/<number:str>/messages", name="read")
     async def read(request: Request, number: str) -> HTTPResponse:
-        _check_number(number)
+        number = _checked(number)
         after = request.args.get("after", "0")
         if not after.isascii() or not after.isdecimal() or len(after) > 9:
             raise Problem(400, "bad-field", "after: a number is expected.")
@@ -139,9 +139,11 @@ def _shown(seq: int, message: Message) -> dict[str, Any]:
     }
 
 
-def _check_number(number: str) -> None:
+def _checked(raw_number: str) -> str:
+    number = unquote(raw_number)  # browsers write the plus as %2B
     if not _NUMBER.fullmatch(number):
         raise Problem(400, "bad-field", "A phone number like +16135550123 is expected.")
+    return number
 
 
 def _page(file: str, kind: str) -> Any:
