@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,8 @@ OPT_OUT, OPT_IN, HELP = _ALL["opt_out"], _ALL["opt_in"], _ALL["help"]
 KEYWORDS = _CARRIER["opt_out"] | _CARRIER["opt_in"] | _CARRIER["help"]  # those that no text of ours may invite
 _ANSWERS = frozenset(_WORDS["answers"])
 _MOST_LETTERS = 200  # who wants no more messages says so shortly; in a long text it is about something else
+_MEANT = re.compile("|".join(phrase for phrases in _WORDS["phrases"].values() for phrase in phrases))
+_NEVER = re.compile("|".join(_WORDS["not"]))
 
 _AROUND = re.compile(r"^[\s\"'“”«»(¡]+|[\s\"'“”«».!,)]+$")
 _APOSTROPHES = str.maketrans("‘’´`", "''''")
@@ -50,20 +51,13 @@ def keyword_kind(text: str, opted_out: bool) -> Kind:
     return Kind.TEXT
 
 
-@cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    meant = [phrase for phrases in _WORDS["phrases"].values() for phrase in phrases]
-    return re.compile("|".join(meant)), re.compile("|".join(_WORDS["not"]))
-
-
 def asks_to_stop(text: str) -> bool:
     """Whether free words say "write to me no more", in English, Spanish or French."""
     if len(text) > _MOST_LETTERS or "?" in text:
         return False
     plain = re.sub(r"[^\w'\- ]+", " ", _plain(text))
     plain = re.sub(r"\s+", " ", plain)
-    meant, never = _patterns()
-    return meant.search(plain) is not None and never.search(plain) is None
+    return _MEANT.search(plain) is not None and _NEVER.search(plain) is None
 
 
 def kind_of(channel: Channel, text: str, opted_out: bool) -> Kind:

@@ -382,7 +382,7 @@ class MongoStore:
 
     async def send_again(self, entry_id: str, at: datetime) -> bool:
         result = await self._entries.update_one(
-            {"_id": entry_id, "delivery.state": Sending.SENT.value, "delivery.again": 0},
+            {"_id": entry_id, "delivery.state": Sending.SENT.value, "delivery.again": {"$in": [0, None]}},
             {"$set": {"delivery.state": Sending.QUEUED.value, "delivery.next_at": at, "delivery.again": 1}},
         )
         return result.modified_count == 1
