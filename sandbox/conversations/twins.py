@@ -82,5 +82,7 @@ def _pattern(text: str) -> re.Pattern[str]:
         return f"(?P<{name}>.{{0,120}}?)"
 
     parts = _VALUE.split(re.sub(r"\s+", " ", plain(text)))
-    written = "".join(hole(part) if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    # A line's end may stand where the text has one, or have been made a space on its way.
+    words = [r"\s+".join(map(re.escape, part.split(" "))) for part in parts]
+    written = "".join(hole(parts[index]) if index % 2 else word for index, word in enumerate(words))
     return re.compile(rf"(?<!\w){written}(?!\w)")
