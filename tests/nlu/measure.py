@@ -133,6 +133,7 @@ async def measure() -> int:
     by_intent(rows)
     reached = {f"accuracy_{language}": share([row.right for row in results[language]]) for language in LANGUAGES}
     reached["five_problems_f1"] = float(np.mean([scores(rows, intent)["f1"] for intent in FIVE]))
+    reached.update({f"f1_{intent}": scores(rows, intent)["f1"] for intent in FIVE})
 
     every = [row for part in results.values() for row in part]
     plain = [row for row in rows if row.example.intent == HAZARD]
@@ -158,6 +159,7 @@ async def measure() -> int:
     words = share([row.words for row in every if row.example.intent == HAZARD])
     model = share([row.intent == HAZARD for row in every if row.example.intent == HAZARD])
     calm = share([row.words or row.intent == HAZARD for row in results["hazard_slang"] if row.example.intent != HAZARD])
+    reached["calibrated"] = 1 - error
     print(
         f"calibration error {error:.3f}; danger found by words {words:.3f}, by the model {model:.3f}; "
         f"slang taken for danger {calm:.3f}"
