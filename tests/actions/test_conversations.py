@@ -233,10 +233,37 @@ async def test_a_neighbours_session_is_named_as_such(line: Line, network: FakeBr
     assert network.commands == {}
 
 
-async def test_not_understood_twice_leads_to_a_person(line: Line) -> None:
+async def test_not_understood_three_times_leads_to_a_person(line: Line) -> None:
     [first] = await line.say("a13", "/nlu_fallback")
-    assert [button["payload"] for button in first["buttons"]] == ["/session_not_starting", "/talk_to_human"]
+    assert first["buttons"][-1]["payload"] == "/talk_to_human"
+    [second] = await line.say("a13", "/nlu_fallback")
+    assert len(second["buttons"]) == 6
     assert "+1 613 555 0100" in await line.texts("a13", "/nlu_fallback")
+
+
+async def test_a_no_with_another_number_goes_on_there(line: Line, network: FakeBridge) -> None:
+    assert "offline" in await line.texts("a13b", "1044 isnt starting")
+    assert "Charging: 1043" in await line.texts("a13b", "no, 43")
+    assert [row["charger"] for row in network.commands.values()] == ["CL-1043"]
+
+
+async def test_a_price_in_between_and_the_question_comes_again(line: Line) -> None:
+    await line.texts("a13c", "wont start")
+    reply = await line.texts("a13c", "/price_question")
+    assert "no prices" in reply
+    assert "Which charger" in reply
+    assert "Charging: 1042" in await line.texts("a13c", "42")
+
+
+async def test_a_correction_while_the_cable_is_asked_for(line: Line) -> None:
+    [question] = await line.say("a13d", "charger 1045 does nothing")
+    assert len(question["buttons"]) == 2
+    assert "Charging: 1043" in await line.texts("a13d", "no, 1043")
+
+
+async def test_spanish_in_the_middle_is_answered_in_spanish(line: Line) -> None:
+    await line.texts("a13e", "it wont start")
+    assert "Cargando: 1042" in await line.texts("a13e", "es el 1042", language="es")
 
 
 async def test_the_front_door_can_see_whether_a_turn_is_stored(line: Line) -> None:
