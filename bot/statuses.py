@@ -12,7 +12,7 @@ from bot.channels.carrier_errors import Then, rule_of
 from bot.metrics import Metrics
 from bot.outbox import note_opt_out
 from bot.store.base import BotStore
-from bot.store.model import FAILED_STATUS
+from bot.store.model import FAILED_STATUS, STATUS_RANK, Sending
 from chargeline.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -35,6 +35,10 @@ class Statuses:
         self, carrier: Literal["twilio", "meta"], entry_id: str | None, sid: str, status: str, code: str | None
     ) -> bool:
         """False where it was known, came too late, or is about a message that is not ours."""
+        if entry_id is not None and STATUS_RANK.get(status, 0) <= STATUS_RANK["sent"]:
+            known = await self._store.entry(entry_id)
+            if known is None or known.delivery is None or known.delivery.state is not Sending.SENDING:
+                return False  # that it was taken is known; only of one in doubt is it news
         entry = await self._store.note_status(entry_id, sid, status, code)
         if entry is None or entry.delivery is None:
             return False
