@@ -5,7 +5,6 @@ Nothing is reset where the whole site is gone; what comes back by itself is watc
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from actions.bridge import BridgeRefused, Command, Diagnosis
@@ -175,7 +174,7 @@ async def _make_operative(ports: Ports, contact: Contact, seen: Diagnosis) -> St
             yield step
         return
     async for step in _looks_fine(ports, contact, now):
-        yield replace(step, outcome=Outcome.FIXED) if isinstance(step, End) else step
+        yield step  # in service, and the plug is waited for: fixed is what charges
 
 
 async def _works(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:

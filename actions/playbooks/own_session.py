@@ -21,6 +21,7 @@ from actions.playbooks.steps import (
 )
 
 METER_FRESH = timedelta(seconds=60)  # as old as a status may be (safety rule fresh-eyes)
+_NEARLY = 0.9  # of what a connector can give is all that it gives
 RECENT = timedelta(hours=24)  # an ended session that a driver may ask about
 
 # StopTransaction.reason (OCPP 1.6 section 7.36) and stoppedReason (2.0.1 part 2, 3.77) as drivers understand them.
@@ -165,6 +166,10 @@ async def slow(ports: Ports, contact: Contact) -> Steps:
         yield Say("say_slow_unknown", named)
     else:
         most = power_words(plug.max_kw * 1000)
+        if session.power_w >= _NEARLY * plug.max_kw * 1000:
+            yield Say("say_slow_full", {**named, "power": power_words(session.power_w)})
+            yield End(Outcome.NOT_FIXED, Offer.PERSON)
+            return
         yield Say("say_slow", {**named, "power": power_words(session.power_w), "most": most})
         neighbours = [one for one in charger.connectors if one.session is not None and one.connector != plug.connector]
         yield Say("say_slow_shared" if neighbours else "say_slow_car", named)

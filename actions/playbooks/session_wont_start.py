@@ -18,7 +18,7 @@ from actions.playbooks.contact import (
     watch_plug,
 )
 from actions.playbooks.next_best import next_best
-from actions.playbooks.start_charging import ended, follow, running, start
+from actions.playbooks.start_charging import ended, follow, may_charge, running, start
 from actions.playbooks.steps import End, Offer, Outcome, Say, Step, Steps, each
 
 PLUG_S = 300.0  # how long a plug that is to be seated is watched for
@@ -99,6 +99,10 @@ async def woken(ports: Ports, contact: Contact, wake: Wake) -> Steps:
 
 
 async def _start(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
+    if not await may_charge(ports, contact.driver):
+        async for step in rfid_failed.decide(ports, contact, seen):
+            yield step
+        return
     yield Say("say_starting", {"charger": seen.charger.label}, first=True)
     async for step in start(ports, contact, seen):
         yield step

@@ -51,6 +51,11 @@ async def usable_token(ports: Ports, driver: str) -> Token | None:
     return next((token for token in await ports.chargers.tokens(driver) if token.status == "Accepted"), None)
 
 
+async def may_charge(ports: Ports, driver: str) -> bool:
+    """Whether there is anything to begin with; a guest's refusal is told by the start itself."""
+    return driver.startswith("guest:") or await usable_token(ports, driver) is not None
+
+
 async def start(ports: Ports, contact: Contact, seen: Diagnosis, key: str | None = None) -> Steps:
     """Starts on the connector that was looked at. Raises BridgeError."""
     assert seen.connector is not None

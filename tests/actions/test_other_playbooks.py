@@ -98,8 +98,15 @@ async def test_slow_charging_is_explained_by_what_is_measured(
     bridge: FakeBridge, chargers: BridgeClient, status: str, said: list[str]
 ) -> None:
     running(bridge, status)
+    bridge.chargers["CL-1042"]["connectors"][0]["session"]["power_w"] = 4100
     assert (await play(chargers, contact("charging_slow", None, None))).said == said
     assert bridge.commands == {}
+
+
+async def test_a_connector_that_gives_all_it_can_is_not_called_slow(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    running(bridge)
+    bridge.chargers["CL-1042"]["connectors"][0]["session"]["power_w"] = 7100
+    assert (await play(chargers, contact("charging_slow", None, None))).said == ["say_slow_full"]
 
 
 @pytest.mark.parametrize(

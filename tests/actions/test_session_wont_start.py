@@ -318,7 +318,7 @@ async def test_a_repeated_turn_starts_nothing_again(bridge: FakeBridge, chargers
 
 async def test_blocked_tokens_start_nothing(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.tokens["drv-ada"][0]["status"] = "Blocked"
-    assert (await play(chargers, NOT_STARTING)).said[-1] == "say_no_token"
+    assert (await play(chargers, NOT_STARTING)).said[-1] == "say_card_blocked"
     assert bridge.commands == {}
 
 
