@@ -387,6 +387,10 @@ async def test_what_drivers_use_beside_words(browser: Browser, url: str, rasa: F
     saved = await asyncio.to_thread((await (await waiting.value).path()).read_text, "utf-8")
     assert "You: My cable is stuck" in saved
     assert "Assistant: Nearest:" in saved
+    # Whatever takes room from the log, its end stays in sight.
+    await chat.button("More").click()
+    await expect(chat.lines.last).to_be_in_viewport(ratio=1)
+    await chat.button("More").click()
     # At 200 % text nothing is cut off or covered.
     await chat.page.evaluate("document.documentElement.style.fontSize = '200%'")
     assert await chat.page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -7,6 +7,7 @@ import type { Entry, Pending } from "./model";
 import type { Texts } from "./texts";
 
 const NEAR_END_PX = 120;
+type Sizes = { height: number; scroll: number };
 
 export class Log {
   readonly element: HTMLElement;
@@ -29,6 +30,18 @@ export class Log {
       this.more,
       this.list,
     );
+    this.keepEnd();
+  }
+
+  /** What is at the end stays in sight when cards, choices or a keyboard take room from the log. */
+  private keepEnd(): void {
+    let last: Sizes = { height: 0, scroll: 0 };
+    const note = () => (last = { height: this.element.clientHeight, scroll: this.element.scrollTop });
+    this.element.addEventListener("scroll", note, { passive: true });
+    new ResizeObserver(() => {
+      if (this.element.scrollHeight - last.scroll - last.height < NEAR_END_PX) this.toEnd();
+      note();
+    }).observe(this.element);
   }
 
   get empty(): boolean {
