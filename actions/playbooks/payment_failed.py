@@ -74,7 +74,7 @@ async def _theirs(
 ) -> Steps:
     """Payments of the operator's app or terminal for this charger, the newest first."""
     named = {"charger": seen.charger.label}
-    tariff = (seen.plug.tariff if seen.plug is not None else None) or seen.charger.tariff
+    tariff = start_and_pay.tariff_of(seen)
     currency = tariff.currency if tariff is not None else ""
     holds = [one for one in payments if one.status == "requires_capture"]
     if len(holds) > 1:
@@ -174,7 +174,11 @@ async def _own_account(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps
     guest = contact.driver.startswith("guest:")
     tokens = [] if guest else await ports.chargers.tokens(contact.driver)
     # Without a posted price no link can be made, and saying so would be the only answer.
-    link = ports.payments.cashier is not None and start_and_pay.can_take(seen) and seen.charger.tariff is not None
+    link = (
+        ports.payments.cashier is not None
+        and start_and_pay.can_take(seen)
+        and start_and_pay.tariff_of(seen) is not None
+    )
     accepted = any(token.status == "Accepted" for token in tokens)
     if accepted and card_kind.unknown(contact, seen):
         yield card_kind.ASK

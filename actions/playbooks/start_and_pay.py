@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from actions.bridge import Actor, BridgeError, BridgeRefused, Command, Diagnosis, Session
+from actions.bridge import Actor, BridgeError, BridgeRefused, Command, Diagnosis, Session, Tariff
 from actions.payments.cashier import Cashier, Order
 from actions.payments.declines import Ruling, Way, ruling
 from actions.payments.gateway import PaymentsError
@@ -43,9 +43,14 @@ def can_take(seen: Diagnosis) -> bool:
     return fit and plug is not None and plug.session is None and plug.status in _USABLE
 
 
+def tariff_of(seen: Diagnosis) -> Tariff | None:
+    """What counts on this connector now, else on the charger."""
+    return (seen.plug.tariff if seen.plug is not None else None) or seen.charger.tariff
+
+
 def order_of(contact: Contact, seen: Diagnosis) -> Order:
     """Raises ValueError where no price is known."""
-    tariff = (seen.plug.tariff if seen.plug is not None else None) or seen.charger.tariff
+    tariff = tariff_of(seen)
     if tariff is None or not is_priced(tariff):
         raise ValueError("no price is known")
     return Order(

@@ -151,7 +151,8 @@ def blueprint(settings: Settings, inbox: Inbox, metrics: Metrics, clock: Clock, 
         if not _ID.fullmatch(payment):
             raise Problem(404, "not-found", "There is no such page.")
         try:
-            return redirect(await actions.payment_page(payment), headers={"Cache-Control": "no-store"})
+            page = await actions.payment_page(payment)
+            return redirect(page, headers={"Cache-Control": "no-store"}, status=303)
         except ActionsRefused as error:
             if error.status == 404:
                 raise Problem(404, "not-found", "There is no such page.") from None

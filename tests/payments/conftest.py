@@ -21,7 +21,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def client(sandbox: Sandbox) -> AsyncIterator[stripe.StripeClient]:
-    http = stripe.AIOHTTPClient(timeout=5)
+    http = stripe.AIOHTTPClient(timeout=30)
     yield stripe.StripeClient(
         "sk_test_ours",
         base_addresses={"api": sandbox.url},

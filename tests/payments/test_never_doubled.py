@@ -83,7 +83,7 @@ class Money(RuleBasedStateMachine):
             # The clock stands still a little before real time, so that pages neither open too late nor lapse by themselves.
             self.clock = ManualClock(datetime.now(UTC))
             self.sandbox = await self.stack.enter_async_context(Sandbox.running(clock=self.clock))
-            self.gateway = StripeGateway("sk_test_ours", self.sandbox.url, retries=0, timeout_s=5)
+            self.gateway = StripeGateway("sk_test_ours", self.sandbox.url, retries=0, timeout_s=30)
             self.stack.push_async_callback(self.gateway.close)
 
         self.folder = self.stack.enter_context(TemporaryDirectory())

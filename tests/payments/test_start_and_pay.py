@@ -197,8 +197,9 @@ async def test_a_hold_that_cannot_be_released_now_is_said_so_and_released_later(
 
 async def test_no_price_no_link(tmp_path: Path) -> None:
     async with line(tmp_path) as guest:
-        guest.bridge.chargers["CL-1042"]["tariff"] = None
-        assert (await guest.says()).said == ["say_pay_no_price"]
+        guest.bridge.chargers["CL-1042"]["connectors"][0]["tariff"] = None
+        assert (await guest.says("session_not_starting")).said[-1] == "say_pay_no_price"
+        assert (await guest.says()).said == ["say_payment_other_way"]
         assert guest.sandbox.all("checkout.session") == []
 
 

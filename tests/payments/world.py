@@ -127,12 +127,12 @@ def words(one: Played, language: str = "en") -> str:
 @asynccontextmanager
 async def line(folder: Path, status: str = "Preparing", *, turn: Turn = GUEST, **row: Any) -> AsyncIterator[Line]:
     clock = ManualClock(datetime.now(UTC))
-    bridge = PayingBridge(charger("1042", connector(1, status), tariff=CAD, **row), charger("1043", tariff=CAD))
+    bridge = PayingBridge(charger("1042", connector(1, status, tariff=CAD), **row), charger("1043"))
     store = SqliteLedger(folder / "payments.sqlite3")
     await store.open()
     async with Sandbox.running(clock=clock) as sandbox, bridge.serve() as url:
         client = BridgeClient(url, "key", SystemClock(), payment_key="key-payment", keep_trying_s=2)
-        gateway = StripeGateway("sk_test_ours", sandbox.url, retries=0, timeout_s=5)
+        gateway = StripeGateway("sk_test_ours", sandbox.url, retries=0, timeout_s=30)
         cashier = Cashier(store, gateway, clock, TERMS)
         told: list[tuple[str, str]] = []
 
