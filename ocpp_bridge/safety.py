@@ -114,9 +114,14 @@ def to_refresh(snapshot: Snapshot) -> list[int]:
     """The connectors whose status the charger must be asked for before the gate can let the command through."""
     if snapshot.action in _FRESH_ALL:
         return stale_targets(snapshot)
-    if snapshot.action in _FRESH_ONE and snapshot.connector is not None and stale(snapshot) is not None:
-        return [snapshot.connector]
-    return []
+    old = snapshot.action in _FRESH_ONE and (stale(snapshot) is not None or _outlived(snapshot))
+    return [snapshot.connector] if old and snapshot.connector is not None else []
+
+
+def _outlived(s: Snapshot) -> bool:
+    """Unlock: the transaction has ended, and the status that goes with it still stands. A charger tells the end first."""
+    running = s.status is not None and s.status.status in checks.RUNNING
+    return s.action == "unlock" and running and not s.connector_sessions
 
 
 def horizon_s(action: str) -> float:

@@ -386,3 +386,20 @@ async def test_bad_fields_are_named(quick: Running, fields: dict[str, Any]) -> N
     body = {"actor": OPERATOR, "idempotency_key": "k", **fields}
     response = await quick.operator.post("/v1/chargers/CL-1042/commands", json=body)
     assert (response.status_code, response.json()["type"]) == (422, "urn:chargeline:bad-command")
+
+
+async def test_an_unlock_right_after_the_stop_asks_for_the_status_that_the_charger_has_not_told_yet(
+    quick: Running,
+) -> None:
+    """The transaction's end comes before the status that goes with it."""
+    async with quick.charger() as charger:
+        await charger.boot("Charging")
+        transaction = (await charger.start("TAGADA"))["transactionId"]
+        row = {"transactionId": transaction, "meterStop": 1500, "timestamp": "2026-01-01T12:00:00Z"}
+        await charger.send("StopTransaction", **row)
+        command = drive(quick, "unlock", connector=1)
+        await charger.expect_request("TriggerMessage", {"status": "Accepted"})
+        await charger.status("Finishing")
+        await charger.expect_request("UnlockConnector", {"status": "Unlocked"})
+        await charger.status("Available")
+        assert (await command)["outcome"] == "verified"
