@@ -11,6 +11,7 @@ import structlog
 
 from actions.bridge import Actor, BridgeError, Chargers
 from actions.desk.desk import Desk
+from actions.dialogue.reading import beside_danger
 from actions.dialogue.runs import Runs
 from actions.dialogue.speech import Titles
 from actions.playbooks.book import HAZARD
@@ -74,6 +75,8 @@ class Hazards:
             replies.append(reply)
 
         await self._runs.forward(run, say, to_end=True)
+        if (second := beside_danger(report.text)) is not None:
+            say(Say(second))
         if run.end is not None and run.end.handoff is not None:
             line = {"by": "driver", "text": report.text, "at": self._clock.now().isoformat()}
             await self._desk.hand_over(run.case, run.end.handoff, [line])

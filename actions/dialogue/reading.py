@@ -118,6 +118,15 @@ def in_order(intent: str, text: str) -> tuple[str, str | None]:
     return (others[0].problem, intent) if others[0].rank < own.rank else (intent, others[0].problem)
 
 
+def beside_danger(text: str) -> str | None:
+    """The name of what is said of a second problem after a danger: a stuck cable stays where it is, questions of money are answered."""
+    said = folded(text)
+    for kind in _table().kinds:
+        if kind.name != "power" and kind.words.search(said):  # nothing is begun at a charger that is dangerous
+            return "say_hazard_stuck" if kind.name == "stuck" else f"say_{kind.problem}"
+    return None
+
+
 def both_kinds(text: str) -> tuple[str, str] | None:
     """Two kinds of trouble that the words alone show, the first to see to first."""
     said = folded(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actions.dialogue.reading import beside_danger
 from tests.actions.fake_bridge import FakeBridge, authorization, charger, connector, session
 from tests.dialogue.talk import Talk
 
@@ -168,3 +169,16 @@ async def test_what_did_not_help_is_taken_up_again(talk: Talk, bridge: FakeBridg
     bridge.chargers["CL-1042"] = charger("1042", connector(1, "Finishing"))
     await talk.say("connector_stuck", "cable stuck at 1042")
     assert (await talk.say(intent, text))[0].startswith("say_stuck")
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("smoke from the plug at 1042 and i cant get the cable out", "say_hazard_stuck"),
+        ("sale humo del 1042 y no puedo sacar el cable", "say_hazard_stuck"),
+        ("ça sent le brûlé et vous m'avez facturé deux fois", "say_billing_dispute_refund"),
+        ("its smoking and it wont start", None),
+    ],
+)
+def test_beside_a_danger_the_second_problem_gets_its_word_and_nothing_is_begun(text: str, second: str | None) -> None:
+    assert beside_danger(text) == second
