@@ -16,7 +16,7 @@ from sandbox.conversations.load import load_all
 
 FOLDER = Path(__file__).with_name("languages")
 SCENARIOS = load_all(FOLDER)
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     if not any((ROOT / "models").glob("*.tar.gz")):
         pytest.skip("there is no trained model; run make train")
     out = tmp_path_factory.mktemp("score")
-    assert main(["--folder", str(FOLDER), "--out", str(out), "--parallel", "5"]) != COULD_NOT_RUN
+    assert main(["--folder", str(FOLDER), "--out", str(out), "--parallel", "8"]) != COULD_NOT_RUN
     scored = orjson.loads((out / "score.json").read_bytes())["scenarios"]
     return {row["scenario"]: row for row in scored}
 
