@@ -11,7 +11,6 @@ from pathlib import Path
 
 from bot.store.base import Backlog
 from bot.store.model import (
-    FINAL,
     Channel,
     Consent,
     Conversation,
@@ -20,184 +19,28 @@ from bot.store.model import (
     Item,
     Kind,
     Lane,
-    Media,
     NewEntry,
     NewItem,
-    Option,
-    Place,
     Sending,
     driver_entry,
     is_news,
 )
+from bot.store.rows import (
+    MIGRATIONS,
+    conversation_of,
+    delivery_values,
+    entry_of,
+    insert_entry,
+    item_of,
+    moment_of,
+    seconds_of,
+)
 from chargeline.sqlite import Sqlite
-
-_MIGRATIONS = [
-    """
-    CREATE TABLE conversations (
-        id TEXT PRIMARY KEY, channel TEXT NOT NULL, address TEXT NOT NULL, created_at REAL NOT NULL,
-        charger_hint TEXT, connector_hint INTEGER, UNIQUE (channel, address)
-    ) STRICT;
-    CREATE TABLE inbox (
-        id TEXT PRIMARY KEY, conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
-        source TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, text TEXT NOT NULL, received_at REAL NOT NULL, shown TEXT,
-        client_id TEXT, done INTEGER NOT NULL DEFAULT 0, outcome TEXT, asked_at REAL, asked_text TEXT,
-        failures INTEGER NOT NULL DEFAULT 0, UNIQUE (conversation, number)
-    ) STRICT;
-    CREATE INDEX inbox_waiting ON inbox (conversation, number) WHERE done = 0;
-    CREATE TABLE entries (
-        id TEXT PRIMARY KEY, conversation TEXT NOT NULL REFERENCES conversations, seq INTEGER NOT NULL,
-        author TEXT NOT NULL, turn TEXT NOT NULL, turn_kind TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
-        options TEXT NOT NULL, custom TEXT, own INTEGER NOT NULL, client_id TEXT,
-        delivery TEXT, body TEXT, attempts INTEGER, next_at REAL, claimed_at REAL, sid TEXT, error TEXT, exempt INTEGER,
-        UNIQUE (conversation, seq)
-    ) STRICT;
-    CREATE INDEX entries_undelivered ON entries (conversation, seq) WHERE delivery IN ('queued', 'sending');
-    CREATE INDEX entries_sid ON entries (sid) WHERE sid IS NOT NULL;
-    CREATE TABLE consent (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL UNIQUE, channel TEXT NOT NULL,
-        address TEXT NOT NULL, opted_out INTEGER NOT NULL, words TEXT NOT NULL, at REAL NOT NULL
-    ) STRICT;
-    CREATE INDEX consent_address ON consent (channel, address, number);
-    """,
-    """
-    ALTER TABLE conversations ADD COLUMN language TEXT;
-    ALTER TABLE conversations ADD COLUMN person_case TEXT;
-    ALTER TABLE conversations ADD COLUMN hazard_until REAL;
-    ALTER TABLE inbox ADD COLUMN lane TEXT NOT NULL DEFAULT 'talk';
-    DROP INDEX inbox_waiting;
-    CREATE INDEX inbox_waiting ON inbox (conversation, lane, number) WHERE done = 0;
-    """,
-    """
-    ALTER TABLE conversations ADD COLUMN user TEXT;
-    ALTER TABLE conversations ADD COLUMN phone TEXT;
-    CREATE UNIQUE INDEX conversations_user ON conversations (channel, user) WHERE user IS NOT NULL;
-    CREATE UNIQUE INDEX conversations_phone ON conversations (channel, phone) WHERE phone IS NOT NULL;
-    ALTER TABLE inbox ADD COLUMN media TEXT NOT NULL DEFAULT '[]';
-    ALTER TABLE inbox ADD COLUMN place TEXT;
-    ALTER TABLE inbox ADD COLUMN joined TEXT NOT NULL DEFAULT '[]';
-    ALTER TABLE entries ADD COLUMN language TEXT;
-    ALTER TABLE entries ADD COLUMN status TEXT;
-    ALTER TABLE entries ADD COLUMN again INTEGER;
-    """,
-]
-
-assert {"queued", "sending"} | FINAL == set(Sending)  # the partial index above names the states that are not final
-
-
-def _seconds(at: datetime | None) -> float | None:
-    return None if at is None else at.timestamp()
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _conversation(row: sqlite3.Row) -> Conversation:
-    return Conversation(
-        id=row["id"],
-        channel=Channel(row["channel"]),
-        address=row["address"],
-        created_at=datetime.fromtimestamp(row["created_at"], UTC),
-        charger_hint=row["charger_hint"],
-        connector_hint=row["connector_hint"],
-        language=row["language"],
-        case=row["person_case"],
-        hazard_until=_moment(row["hazard_until"]),
-        user=row["user"],
-        phone=row["phone"],
-    )
-
-
-def _item(row: sqlite3.Row) -> Item:
-    return Item(
-        id=row["id"],
-        conversation=row["conversation"],
-        number=row["number"],
-        source=row["source"],
-        kind=Kind(row["kind"]),
-        text=row["text"],
-        received_at=datetime.fromtimestamp(row["received_at"], UTC),
-        shown=row["shown"],
-        client_id=row["client_id"],
-        lane=Lane(row["lane"]),
-        done=bool(row["done"]),
-        outcome=row["outcome"],
-        asked_at=_moment(row["asked_at"]),
-        asked_text=row["asked_text"],
-        failures=row["failures"],
-        media=tuple(Media(**one) for one in json.loads(row["media"])),
-        place=None if row["place"] is None else Place(**json.loads(row["place"])),
-        joined=tuple(json.loads(row["joined"])),
-    )
-
-
-def _entry(row: sqlite3.Row) -> Entry:
-    delivery = None
-    if row["delivery"] is not None:
-        delivery = Delivery(
-            body=row["body"],
-            state=Sending(row["delivery"]),
-            attempts=row["attempts"],
-            next_at=_moment(row["next_at"]),
-            claimed_at=_moment(row["claimed_at"]),
-            sid=row["sid"],
-            error=row["error"],
-            exempt=bool(row["exempt"]),
-            language=row["language"] or "en",
-            status=row["status"],
-            again=row["again"] or 0,
-        )
-    return Entry(
-        id=row["id"],
-        conversation=row["conversation"],
-        seq=row["seq"],
-        author=row["author"],
-        turn=row["turn"],
-        turn_kind=Kind(row["turn_kind"]),
-        text=row["text"],
-        created_at=datetime.fromtimestamp(row["created_at"], UTC),
-        options=tuple(Option(**option) for option in json.loads(row["options"])),
-        custom=None if row["custom"] is None else json.loads(row["custom"]),
-        own=bool(row["own"]),
-        client_id=row["client_id"],
-        delivery=delivery,
-    )
-
-
-def _insert_entry(db: sqlite3.Connection, entry: NewEntry) -> Entry:
-    known = db.execute("SELECT * FROM entries WHERE id = ?", (entry.id,)).fetchone()
-    if known is not None:
-        return _entry(known)
-    delivery = entry.delivery
-    db.execute(
-        """INSERT INTO entries (id, conversation, seq, author, turn, turn_kind, text, created_at, options, custom, own,
-               client_id, delivery, body, attempts, next_at, claimed_at, sid, error, exempt, language, status, again)
-           SELECT ?, ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-           FROM entries WHERE conversation = ?""",
-        (
-            *(entry.id, entry.conversation, entry.author, entry.turn, entry.turn_kind, entry.text),
-            entry.created_at.timestamp(),
-            json.dumps([{"title": option.title, "payload": option.payload} for option in entry.options]),
-            None if entry.custom is None else json.dumps(entry.custom),
-            *(int(entry.own), entry.client_id),
-            *(_delivery_values(delivery) if delivery is not None else (None,) * 11),
-            entry.conversation,
-        ),
-    )
-    return _entry(db.execute("SELECT * FROM entries WHERE id = ?", (entry.id,)).fetchone())
-
-
-def _delivery_values(delivery: Delivery) -> tuple[str | float | int | None, ...]:
-    return (
-        *(delivery.state.value, delivery.body, delivery.attempts, _seconds(delivery.next_at)),
-        *(_seconds(delivery.claimed_at), delivery.sid, delivery.error, int(delivery.exempt)),
-        *(delivery.language, delivery.status, delivery.again),
-    )
 
 
 class SqliteStore:
     def __init__(self, path: Path | str) -> None:
-        self._db = Sqlite(path, _MIGRATIONS, inline_reads=True)
+        self._db = Sqlite(path, MIGRATIONS, inline_reads=True)
 
     async def open(self) -> None:
         await self._db.open()
@@ -215,10 +58,10 @@ class SqliteStore:
                 "ON CONFLICT (channel, address) DO NOTHING",
                 (new_id, channel, address, now.timestamp()),
             )
-            return _conversation(db.execute(_BY_ADDRESS, (channel, address)).fetchone())
+            return conversation_of(db.execute(_BY_ADDRESS, (channel, address)).fetchone())
 
         known = await self._db.read(lambda db: db.execute(_BY_ADDRESS, (channel, address)).fetchone())
-        return _conversation(known) if known is not None else await self._db.write(work)
+        return conversation_of(known) if known is not None else await self._db.write(work)
 
     async def person(
         self, channel: Channel, user: str | None, phone: str | None, new_id: str, now: datetime
@@ -244,19 +87,19 @@ class SqliteStore:
                     "UPDATE conversations SET user = coalesce(?, user), phone = coalesce(?, phone) WHERE id = ?",
                     (user, phone, row["id"]),
                 )
-            return _conversation(db.execute(_BY_ID, (row["id"],)).fetchone())
+            return conversation_of(db.execute(_BY_ID, (row["id"],)).fetchone())
 
         query, name = (_BY_USER, user) if user else (_BY_PHONE, phone)
         known = await self._db.read(lambda db: db.execute(query, (channel, name)).fetchone())
         if known is not None and phone in {None, known["phone"]}:
-            return _conversation(known)
+            return conversation_of(known)
         return await self._db.write(work)
 
     async def conversation(self, conversation_id: str) -> Conversation | None:
         row = await self._db.read(
             lambda db: db.execute("SELECT * FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
         )
-        return None if row is None else _conversation(row)
+        return None if row is None else conversation_of(row)
 
     async def set_hints(self, conversation_id: str, charger: str | None, connector: int | None) -> None:
         await self._db.write(
@@ -273,7 +116,7 @@ class SqliteStore:
         await self._change("UPDATE conversations SET person_case = ? WHERE id = ?", case, conversation_id)
 
     async def set_hazard_until(self, conversation_id: str, until: datetime | None) -> None:
-        await self._change("UPDATE conversations SET hazard_until = ? WHERE id = ?", _seconds(until), conversation_id)
+        await self._change("UPDATE conversations SET hazard_until = ? WHERE id = ?", seconds_of(until), conversation_id)
 
     async def _change(self, statement: str, *values: str | float | None) -> None:
         await self._db.write(lambda db: db.execute(statement, values))
@@ -282,7 +125,7 @@ class SqliteStore:
         def work(db: sqlite3.Connection) -> tuple[Item, bool]:
             known = db.execute("SELECT * FROM inbox WHERE source = ?", (item.source,)).fetchone()
             if known is not None:
-                return _item(known), False
+                return item_of(known), False
             db.execute(
                 """INSERT INTO inbox (id, conversation, number, source, kind, text, received_at, shown, client_id, lane,
                        media, place)
@@ -296,8 +139,8 @@ class SqliteStore:
             )
             shown = driver_entry(item)
             if shown is not None:
-                _insert_entry(db, shown)
-            return _item(db.execute("SELECT * FROM inbox WHERE id = ?", (item.id,)).fetchone()), True
+                insert_entry(db, shown)
+            return item_of(db.execute("SELECT * FROM inbox WHERE id = ?", (item.id,)).fetchone()), True
 
         return await self._db.write(work)
 
@@ -319,7 +162,7 @@ class SqliteStore:
                 (conversation_id, lane),
             ).fetchone()
         )
-        return None if row is None else _item(row)
+        return None if row is None else item_of(row)
 
     async def open_items(self, conversation_id: str, limit: int) -> list[Item]:
         rows = await self._db.read(
@@ -328,7 +171,7 @@ class SqliteStore:
                 (conversation_id, Lane.TALK, limit),
             ).fetchall()
         )
-        return [_item(row) for row in rows]
+        return [item_of(row) for row in rows]
 
     async def join(self, item_id: str, followers: Collection[str], text: str) -> None:
         def work(db: sqlite3.Connection) -> None:
@@ -347,7 +190,7 @@ class SqliteStore:
                 (conversation_id, Kind.EVENT),
             ).fetchone()
         )
-        return None if row is None else _moment(row[0])
+        return None if row is None else moment_of(row[0])
 
     async def waiting_in(self, conversation_id: str) -> int:
         row = await self._db.read(
@@ -381,11 +224,11 @@ class SqliteStore:
         )
 
     async def add_entry(self, entry: NewEntry) -> Entry:
-        return await self._db.write(lambda db: _insert_entry(db, entry))
+        return await self._db.write(lambda db: insert_entry(db, entry))
 
     async def entry(self, entry_id: str) -> Entry | None:
         row = await self._db.read(lambda db: db.execute("SELECT * FROM entries WHERE id = ?", (entry_id,)).fetchone())
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     async def entries(self, conversation_id: str, after: int, limit: int) -> list[Entry]:
         rows = await self._db.read(
@@ -394,7 +237,7 @@ class SqliteStore:
                 (conversation_id, after, limit),
             ).fetchall()
         )
-        return [_entry(row) for row in rows]
+        return [entry_of(row) for row in rows]
 
     async def latest_entries(self, conversation_id: str, limit: int) -> list[Entry]:
         rows = await self._db.read(
@@ -402,7 +245,7 @@ class SqliteStore:
                 "SELECT * FROM entries WHERE conversation = ? ORDER BY seq DESC LIMIT ?", (conversation_id, limit)
             ).fetchall()
         )
-        return [_entry(row) for row in rows]
+        return [entry_of(row) for row in rows]
 
     async def undelivered(self, limit: int, exclude: Collection[str]) -> list[str]:
         rows = await self._db.read(
@@ -423,7 +266,7 @@ class SqliteStore:
                 (conversation_id,),
             ).fetchone()
         )
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     async def claim_delivery(self, entry_id: str, at: datetime) -> bool:
         changed = await self._db.write(
@@ -438,7 +281,7 @@ class SqliteStore:
         return changed == 1
 
     async def set_delivery(self, entry_id: str, delivery: Delivery) -> None:
-        values = _delivery_values(delivery)
+        values = delivery_values(delivery)
         await self._db.write(
             lambda db: db.execute(
                 "UPDATE entries SET delivery = ?, body = ?, attempts = ?, next_at = ?, claimed_at = ?, error = ?, "
@@ -465,7 +308,7 @@ class SqliteStore:
                 "UPDATE entries SET status = ?, sid = ?, delivery = ?, error = coalesce(?, error) WHERE id = ?",
                 (status, sid, state, error, row["id"]),
             )
-            return _entry(db.execute("SELECT * FROM entries WHERE id = ?", (row["id"],)).fetchone())
+            return entry_of(db.execute("SELECT * FROM entries WHERE id = ?", (row["id"],)).fetchone())
 
         return await self._db.write(work)
 
