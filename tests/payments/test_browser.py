@@ -149,7 +149,7 @@ async def picture(page: Page, name: str) -> None:
 async def test_link_opened_paid_charging_and_receipt_all_unasked(parts: Parts) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = await browser.new_context(viewport={"width": 420, "height": 900}, device_scale_factor=2)
+        context = await browser.new_context(viewport={"width": 420, "height": 1400}, device_scale_factor=1.5)
         chat = await Chat.at(context, f"http://localhost:{parts.ports['BOT_PORT']}/")
         await chat.box.fill("my bank card got declined at charger 1042, how can I pay")
         await chat.page.keyboard.press("Enter")
@@ -177,6 +177,7 @@ async def test_link_opened_paid_charging_and_receipt_all_unasked(parts: Parts) -
         assert parts.station()["transaction"] is not None
         assert "stolen" not in (await chat.log.inner_text()).lower()
         await chat.page.bring_to_front()
+        await chat.lines.last.scroll_into_view_if_needed()
         await picture(chat.page, "paid-by-link")
 
         unplug = f"{parts.url('SANDBOX_PORT')}/v1/chargers/CL-1042/unplug"
