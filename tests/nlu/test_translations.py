@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -21,6 +22,7 @@ MOST_LETTERS = 2 * 153
 VALUE_LETTERS = 8
 
 
+@cache
 def texts(language: str) -> dict[str, str]:
     content = yaml.safe_load((DIALOGUE / f"{language}.yml").read_text("utf-8"))
     return {name: rows[0]["text"] for part in ("responses", "texts") for name, rows in content.get(part, {}).items()}
