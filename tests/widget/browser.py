@@ -102,7 +102,7 @@ class Chat:
 
     @property
     def box(self) -> Locator:
-        return self.page.get_by_role("textbox")
+        return self.element.locator("textarea")
 
     @property
     def log(self) -> Locator:
