@@ -262,6 +262,6 @@ class Money(RuleBasedStateMachine):
 
 
 Money.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=18, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=15, stateful_step_count=16, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestMoney = pytest.mark.timeout(180)(Money.TestCase)
