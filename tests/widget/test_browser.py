@@ -334,6 +334,8 @@ async def test_no_state_has_an_accessibility_violation(
                 await chat.say("others")
             await expect(chat.log.get_by_text("Restarting.", exact=True)).to_be_visible()
             await expect(chat.status).to_have_text("Restarting charger 1042")
+            for line_of_log in await chat.lines.all():
+                assert await line_of_log.locator(".said, .card").count() > 0  # progress alone is no line
             assert await chat.violations() == [], f"cards, {scheme}"
             await chat.button("Share where I am").click()
             await expect(chat.status).to_contain_text("does not tell where it is")

@@ -66,7 +66,7 @@ export class Log {
       this.lines.set(entry.id, known);
       return;
     }
-    if (!entry.text && !entry.custom) return;
+    if (!this.shows(entry)) return;
     this.append(entry.id, this.line(entry), entry.author === "driver");
   }
 
@@ -74,7 +74,7 @@ export class Log {
     const before = this.element.scrollHeight - this.element.scrollTop;
     const live = this.element.getAttribute("aria-live") ?? "off";
     this.element.setAttribute("aria-live", "off");
-    this.list.prepend(...entries.filter((entry) => entry.text || entry.custom).map((entry) => this.line(entry)));
+    this.list.prepend(...entries.filter((entry) => this.shows(entry)).map((entry) => this.line(entry)));
     this.element.scrollTop = this.element.scrollHeight - before;
     setTimeout(() => this.element.setAttribute("aria-live", live), 500);
   }
@@ -119,8 +119,17 @@ export class Log {
     if (near || always) this.toEnd();
   }
 
+  /** Rasa gives what is beside the words as a reply of its own; what has no card, as progress has none, is no line. */
+  private shows(entry: Entry): boolean {
+    return Boolean(entry.text || this.card(entry));
+  }
+
+  private card(entry: Entry): HTMLElement | null {
+    return entry.custom ? customCard(entry.custom, this.texts, this.language, this.actions) : null;
+  }
+
   private line(entry: Entry): HTMLLIElement {
-    const card = entry.custom ? customCard(entry.custom, this.texts, this.language, this.actions) : null;
+    const card = this.card(entry);
     const when = clock(entry.at, this.language);
     const note = entry.author === "driver" ? `${this.texts.delivered} ${when}` : when;
     const line = this.item(entry.author, entry.text, entry.agent, note, card, entry.lang);
