@@ -21,10 +21,10 @@ from tests.e2e.stack import Stack, free_port, until
 
 PROBLEMS = {
     "session not starting": ("+16135550101", ["plugged in, nothing happens", "1042"]),
-    "connector stuck": ("+16135550101", ["i have to go and 1042 wont let go of my cable", "yes"]),
+    "connector stuck": ("+16135550101", ["i have to go and 1042 wont let go of my cable"]),
     "charger offline": ("+16135550102", ["charger 1044 is completely dead"]),
-    "card not read": ("+12065550106", ["my card doesnt work at 2001"]),
-    "payment failed": ("+17165550105", ["payment wont go through at 2001"]),
+    "card not read": ("+12065550106", ["my card doesnt work at 2001", "1"]),
+    "payment failed": ("+17165550105", ["payment wont go through at 2001", "1"]),
 }
 _QUIET_S = 6.0
 
