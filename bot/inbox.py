@@ -133,9 +133,7 @@ class Inbox:
         title = entry.options[int(index)].title
         return await self._accept(conversation, source, Kind.CHOICE, token, title, client_id, hint)
 
-    async def news(
-        self, event_id: str, conversation_id: str, message: str, *, origin: str = "bridge"
-    ) -> bool | None:
+    async def news(self, event_id: str, conversation_id: str, message: str, *, origin: str = "bridge") -> bool | None:
         """An event of another process, as the message for Rasa: False where it had come before, None where there is no such conversation."""
         conversation = await self._store.conversation(conversation_id)
         if conversation is None:

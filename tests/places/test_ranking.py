@@ -7,9 +7,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargeline.geo import distance_m
 from actions.places.plugs import Wanted
 from actions.places.ranking import FRESH_S, Candidate, Stall, Tier, rank
+from chargeline.geo import distance_m
 
 STATUSES = (
     "Available",
