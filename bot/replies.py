@@ -160,6 +160,8 @@ class Replies:
                 language=language,
             )
             entry = replace(entry, delivery=delivery)
+            if silent:
+                self._metrics.deliveries.labels(Sending.SUPPRESSED.value).inc()
         stored = await self._store.add_entry(entry)
         self._feed.changed(conversation.id)
         if stored.delivery is not None:
