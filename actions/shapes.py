@@ -80,8 +80,17 @@ def site(row: Mapping[str, Any]) -> Site | None:
         raise BridgeAnswerInvalid(f"a site that is none: {error!r}") from error
 
 
+def _waits(row: Mapping[str, Any]) -> bool:
+    """A transaction that nobody has authorised and that delivers nothing: on OCPP 2 some chargers begin one as the plug goes
+    in. To a driver that is a plug that waits, and no session of anybody's.
+    """
+    return not row.get("token_last4") and not row.get("driver") and not row.get("power_w") and not row.get("energy_wh")
+
+
 def connector(row: Mapping[str, Any]) -> Connector:
     running = row.get("session")
+    if running is not None and row.get("status") == "Preparing" and _waits(running):
+        running = None
     return Connector(
         connector=int(row["connector"]),
         plug=row.get("plug"),
@@ -166,6 +175,9 @@ def diagnosis(row: Mapping[str, Any]) -> Diagnosis:
         site = row.get("site") or {}
         seen = charger({**row, "id": row["charger"], "connection": row["connectivity"]})
         running = row.get("session")
+        plug = seen.connector(row.get("connector"))
+        if running is not None and plug is not None and plug.session is None and _waits(running):
+            running = None
         return Diagnosis(
             charger=seen,
             connector=row.get("connector"),

@@ -5,12 +5,13 @@ the line, back to the start. What happens to it is noted in the event log.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Literal, Protocol
-from uuid import UUID
+from uuid import uuid4
 
 import structlog
 from websockets.asyncio.client import ClientConnection
@@ -73,7 +74,6 @@ class Charger:
         self.faults = Faults()
         self.outbox = Outbox(plan.id, clock)
         self.station = Station(plan.id, list(plan.connectors), clock=clock, rng=rng, faults=self.faults)
-        self._rng = rng
         self._tasks = Tasks(plan.id)
         who = Identity(plan.vendor, plan.model_name, plan.model.firmware, f"SIM-{plan.id}")
         box = Box(
@@ -223,7 +223,7 @@ class Charger:
             charger=self.plan.id,
             handler=self.protocol.handle,
             spawn=self._spawn,
-            new_id=lambda: f"{self._rng.getrandbits(96):024x}",
+            new_id=lambda: secrets.token_hex(12),
             clock=self.clock,
             faults=self.faults,
             seen=self._frame_seen,
@@ -238,7 +238,8 @@ class Charger:
             session.cancel()
 
     def _new_id(self) -> str:
-        return str(UUID(int=self._rng.getrandbits(128), version=4))
+        """Not from the seed: a central system remembers a transaction's id over our restarts, and this is another one."""
+        return str(uuid4())
 
     def _spawn(self, work: Awaitable[None], name: str) -> None:
         async def run() -> None:

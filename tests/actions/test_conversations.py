@@ -52,7 +52,8 @@ class Line:
         return [orjson.loads(line) for line in answer.text.splitlines() if line.strip()]
 
     async def texts(self, conversation: str, text: str, **metadata: Any) -> str:
-        return " | ".join(reply.get("text", "") for reply in await self.say(conversation, text, **metadata))
+        replies = await self.say(conversation, text, **metadata)
+        return " | ".join(reply["text"] for reply in replies if reply.get("text"))  # what only cards show has no words
 
 
 class Actions:
@@ -165,7 +166,7 @@ async def test_a_digression_is_answered_and_the_question_comes_again(line: Line)
 
 
 async def test_a_corrected_number_is_taken_at_any_point(line: Line, network: FakeBridge) -> None:
-    await line.texts("a4", "cant get it going")
+    await line.texts("a4", "plugged in and it wont start")
     assert "offline" in await line.texts("a4", "1044")
     assert "Charging: 1043" in await line.texts("a4", "no, 1043")
     assert [row["charger"] for row in network.commands.values()] == ["CL-1043"]
@@ -291,7 +292,7 @@ async def test_a_stuck_plug_ends_the_own_session_first(line: Line, network: Fake
     network.ends = [{"state": "verified"}, {"state": "rejected", "outcome": "rejected", "answer": "UnlockFailed"}]
     reply = await line.texts("b1", "/connector_stuck")
     assert "ending it first" in reply
-    assert "once more in half a minute" in reply
+    assert "once more, in half a minute" in reply
     assert [body["action"] for body in network.bodies.values()] == ["stop", "unlock"]
     network.chargers["CL-1042"]["connectors"][0]["status"] = "Available"
     freed = watch_met(network.watches[-1])

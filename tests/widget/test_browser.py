@@ -248,7 +248,7 @@ async def test_by_keyboard_alone_from_the_launcher_to_the_rating(
         await keys.press("Enter")
         await expect(chat.log.get_by_text("★★★★☆")).to_be_visible()
         await keys.press("Escape")
-        await expect(chat.box).to_have_count(0)
+        await expect(chat.box).to_be_hidden()
         assert await chat.focused() == "Open charging help"
         await keys.press("Shift+Tab")
         assert await chat.focused() == "BUTTON"  # out of the widget, back to the page
