@@ -359,3 +359,14 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 def test_energy_in_words() -> None:
     assert energy_words(12) == "12 Wh"
     assert energy_words(12345) == "12.3 kWh"
+
+
+async def test_a_transaction_that_nobody_has_authorised_is_a_plug_that_waits(
+    bridge: FakeBridge, chargers: BridgeClient
+) -> None:
+    """On OCPP 2 some chargers begin one as the plug goes in (TxStartPoint EVConnected): it is no session of another driver."""
+    plugged = {**session(None, None), "power_w": None, "token_last4": ""}
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Preparing", session=plugged))
+    played = await play(chargers, NOT_STARTING)
+    assert played.said[0] == "say_starting"
+    assert played.outcome is Outcome.FIXED
