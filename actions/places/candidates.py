@@ -15,7 +15,6 @@ def candidate(charger: Charger, now: datetime, open_cases: Mapping[str, int] | N
     if charger.latitude is None or charger.longitude is None:
         return None
     refused = charger.boot not in (None, "Accepted")
-    prices = [one for one in (charger.tariff.price_per_kwh if charger.tariff else None,) if one is not None]
     return Candidate(
         id=charger.id,
         label=charger.label,
@@ -29,7 +28,7 @@ def candidate(charger: Charger, now: datetime, open_cases: Mapping[str, int] | N
         delivered_s=None if charger.delivered_at is None else max(0.0, (now - charger.delivered_at).total_seconds()),
         failures=charger.failures,
         open_cases=(open_cases or {}).get(charger.id, 0),
-        price_per_kwh=prices[0] if prices else None,
+        price_per_kwh=charger.tariff.price_per_kwh if charger.tariff else None,
         is_open=is_open(charger.opening_hours, charger.time_zone, now),
     )
 

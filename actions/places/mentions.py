@@ -73,14 +73,14 @@ def mentions_of(text: str, *, asked: bool = False) -> Said:
                     name, found, bool(told), place_word, alone, asked, capitals, tokens[at - 1 : at] == ["downtown"]
                 )
             )
-            if meant and _outside_at(tokens, after):
-                outside = outside or _outside_at(tokens, after)
+            if meant and (abroad := _outside_at(tokens, after)):
+                outside = outside or abroad
             elif meant and fitting:
                 towns.append(Mention(name, SURE if told and weight == BARE else weight, fitting, told))
             if meant:
                 at = after + told_length
                 continue
-        said_outside = _outside_here(tokens, at)
+        said_outside = _outside_at(tokens, at)
         if said_outside:
             outside = outside or said_outside
         elif (place_word or asked or len(tokens) <= 3) and tokens[at] not in words().around:
@@ -217,16 +217,12 @@ def _meant(
 
 
 def _outside_at(tokens: Sequence[str], at: int) -> str:
-    """A foreign country right after a town's name."""
+    """A foreign country that is named here; right after a town's name the town is there."""
     for length in (2, 1):
         phrase = " ".join(tokens[at : at + length])
         if phrase in words().outside:
             return phrase
     return ""
-
-
-def _outside_here(tokens: Sequence[str], at: int) -> str:
-    return _outside_at(tokens, at)
 
 
 def _unknown_at(tokens: Sequence[str], at: int, weight: int) -> list[Mention]:

@@ -55,8 +55,6 @@ class Words:
     everyday: frozenset[str]
     aliases: Mapping[str, tuple[str, str]]  # phrase -> folded name of the city, region
     spots: Mapping[str, City]
-    highway_words: frozenset[str]
-    exit_words: frozenset[str]
     street: frozenset[str]
     around: frozenset[str]
 
@@ -110,8 +108,8 @@ def forward_sortation_areas() -> Mapping[str, City]:
 def words() -> Words:
     raw: dict[str, Any] = yaml.safe_load((DATA / "words.yml").read_text(encoding="utf-8"))
 
-    def phrases(name: str, within: Mapping[str, Any] = raw) -> frozenset[str]:
-        return frozenset(fold(str(phrase)) for phrase in within[name])
+    def phrases(name: str) -> frozenset[str]:
+        return frozenset(fold(str(phrase)) for phrase in raw[name])
 
     regions: dict[str, list[str]] = defaultdict(list)
     codes: set[str] = set()
@@ -144,8 +142,6 @@ def words() -> Words:
         everyday=phrases("everyday"),
         aliases=aliases,
         spots=spots,
-        highway_words=phrases("words", raw["highways"]),
-        exit_words=phrases("exits", raw["highways"]),
         street=phrases("street"),
         around=phrases("around"),
     )

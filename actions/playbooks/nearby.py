@@ -161,7 +161,7 @@ async def _told(ports: Ports, place: Place, search: Search, options: Sequence[Op
         return
     first = options[0]
     named = replace(search, option=(first.charger.id, first.stall.connector))
-    values = {"list": line(first, number=None), "link": link(first)}
+    values = {"list": line(first), "link": link(first)}
     if first.tier is Tier.BUSY:
         guess = duration_words(first.free_in_s or 0.0)
         yield Say("say_near_busy", {**values, "guess": guess})
@@ -172,16 +172,14 @@ async def _told(ports: Ports, place: Place, search: Search, options: Sequence[Op
     yield End(Outcome.REDIRECTED, Offer.KEEP, _START, search=named)
 
 
-def line(option: Option, number: int | None = None) -> str:
+def line(option: Option) -> str:
     """ "2011 Lakeshore Yard, 400 m, CCS 150 kW, 0.59/kWh": the same in every language."""
     one, stall = option.charger, option.stall
     power = f"{stall.max_kw:g} kW" if stall.max_kw else ""
     plug = " ".join(part for part in (stall.plug or "", power) if part)
     price = "" if one.price_per_kwh is None else f"{one.price_per_kwh:.2f}/kWh"
-    said = ", ".join(
-        part for part in (f"{one.label} {one.site}".strip(), distance_words(option.away_m), plug, price) if part
-    )
-    return said if number is None else f"{number}) {said}"
+    parts = (f"{one.label} {one.site}".strip(), distance_words(option.away_m), plug, price)
+    return ", ".join(part for part in parts if part)
 
 
 def cards(options: Sequence[Option]) -> dict[str, Any]:
