@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,28 +15,16 @@ from actions.playbooks.steps import Outcome
 from actions.store.base import ActionStore, Delivery, Filter, Wait
 from actions.store.mongo import MongoStore
 from actions.store.sqlite import SqliteStore
-from chargeline.mongo import connect
-from tests.stores.fixtures import mongo_stand_in
+from tests.stores.fixtures import EACH_STORE, mongo_stand_in, opened_store
 
 __all__ = ["mongo_stand_in"]
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250000, tzinfo=UTC)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mongo", marks=pytest.mark.mongo)])
+@pytest.fixture(params=EACH_STORE)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ActionStore]:
-    if request.param == "sqlite":
-        opened: ActionStore = SqliteStore(tmp_path / "actions.sqlite3")
-        await opened.open()
+    async with opened_store(request, lambda: SqliteStore(tmp_path / "actions.sqlite3"), MongoStore) as opened:
         yield opened
-        await opened.close()
-        return
-    url = request.getfixturevalue("mongo_stand_in")
-    database = connect(url, f"chargeline_test_{secrets.token_hex(6)}", server_selection_timeout_s=15)
-    opened = MongoStore(database)
-    await opened.open()
-    yield opened
-    await database.drop()
-    await opened.close()
 
 
 def case(number: int = 1, **more: object) -> Case:

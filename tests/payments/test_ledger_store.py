@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,25 +12,14 @@ import pytest
 
 from actions.payments.ledger import State, as_json, from_json
 from actions.payments.store import LedgerStore, MongoLedger, SqliteLedger
-from chargeline.mongo import connect
 from tests.payments.made import NOW, purchase
+from tests.stores.fixtures import EACH_STORE, opened_store
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mongo", marks=pytest.mark.mongo)])
+@pytest.fixture(params=EACH_STORE)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LedgerStore]:
-    if request.param == "sqlite":
-        opened: LedgerStore = SqliteLedger(tmp_path / "payments.sqlite3")
-        await opened.open()
+    async with opened_store(request, lambda: SqliteLedger(tmp_path / "payments.sqlite3"), MongoLedger) as opened:
         yield opened
-        await opened.close()
-        return
-    url = request.getfixturevalue("mongo_stand_in")
-    database = connect(url, f"chargeline_test_{secrets.token_hex(6)}", server_selection_timeout_s=15)
-    opened = MongoLedger(database)
-    await opened.open()
-    yield opened
-    await database.drop()
-    await opened.close()
 
 
 def test_a_purchase_survives_its_json() -> None:

@@ -13,8 +13,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pytest
 
@@ -97,3 +99,33 @@ async def mongo_database(mongo_url: str) -> AsyncIterator[Database]:
     finally:
         await database.drop()
         await database.close()
+
+
+class _Opens(Protocol):
+    def open(self) -> Awaitable[None]: ...
+
+    def close(self) -> Awaitable[None]: ...
+
+
+S = TypeVar("S", bound=_Opens)
+EACH_STORE = ["sqlite", pytest.param("mongo", marks=pytest.mark.mongo)]  # params of a fixture that calls `opened_store`
+
+
+@asynccontextmanager
+async def opened_store(
+    request: pytest.FixtureRequest, sqlite: Callable[[], S], mongo: Callable[[Database], S]
+) -> AsyncIterator[S]:
+    """The store that `request.param` names, open and empty; a module that uses it has `mongo_stand_in` in reach."""
+    if request.param == "sqlite":
+        store = sqlite()
+        await store.open()
+        yield store
+        await store.close()
+        return
+    url = request.getfixturevalue("mongo_stand_in")
+    database = connect(url, f"chargeline_test_{secrets.token_hex(6)}", server_selection_timeout_s=15)
+    store = mongo(database)
+    await store.open()
+    yield store
+    await database.drop()
+    await store.close()
