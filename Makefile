@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 export RASA_TELEMETRY_ENABLED := false
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run train chat test test-fast test-nlu lint format lock widget bench bench-% score clean
+.PHONY: help setup run train chat desk test test-fast test-nlu lint format lock widget bench bench-% score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,6 +22,14 @@ train: setup  ## train the language model if its data changed
 chat:  ## talk to it in the terminal (while `make run` runs)
 	@tools/setup services
 	@exec $(PYTHON) -m bot.chat $(ARGS)
+
+desk:  ## the trainers' desk beside a product that runs (`make run` starts one too)
+	@tools/setup services rasa
+	@exec $(PYTHON) -m chargeline.run --only desk
+
+desk-%:  # a command of the desk: make desk-inbox, make desk-check, make desk-responses ...; ARGS="--help" tells more
+	@tools/setup services
+	@exec $(PYTHON) -m bot.trainer.cli $* $(ARGS)
 
 test:  ## set up, train if needed, run every test
 	@tools/setup services rasa mongo

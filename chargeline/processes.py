@@ -40,9 +40,18 @@ _RASA_CHATTER = re.compile(r"Warning: |^\s{2,}\S|^Implementing implicit namespac
 
 def all_processes(settings: Settings) -> list[Process]:
     """The processes that these settings ask for, in the order in which they are started."""
-    builders: list[Callable[[Settings], Process]] = [_bridge, _sandbox, _payments, _carrier, _actions, _rasa, _bot]
+    builders: list[Callable[[Settings], Process]] = [
+        _bridge,
+        _sandbox,
+        _payments,
+        _carrier,
+        _actions,
+        _rasa,
+        _bot,
+        _desk,
+    ]
     left_out = [_sandbox] * (not settings.sandbox) + [_payments] * (not settings.payments_sandboxed)
-    left_out += [_carrier] * (not settings.carrier_sandboxed)
+    left_out += [_carrier] * (not settings.carrier_sandboxed) + [_desk] * (not settings.desk)
     return [build(settings) for build in builders if build not in left_out]
 
 
@@ -147,6 +156,17 @@ def _bot(s: Settings) -> Process:
         {},
         {"BOT_PORT": s.bot_port},
         f"{s.url_of('bot')}/readyz",
+    )
+
+
+def _desk(s: Settings) -> Process:
+    return Process(
+        "desk",
+        "the trainers' desk",
+        _python("bot.trainer"),
+        {},
+        {"DESK_PORT": s.desk_port},
+        f"{s.url_of('desk')}/readyz",
     )
 
 

@@ -36,7 +36,17 @@ READY_WITHIN_S = 180.0
 GIVE_UP_AFTER = 5  # crashes of one process ...
 GIVE_UP_WINDOW_S = 60.0  # ... within this many seconds
 STOP_WITHIN_S = 10.0
-_COLOURS = {"bridge": 36, "sandbox": 33, "payments": 33, "carrier": 33, "actions": 35, "rasa": 34, "bot": 32, "run": 1}
+_COLOURS = {
+    "bridge": 36,
+    "sandbox": 33,
+    "payments": 33,
+    "carrier": 33,
+    "actions": 35,
+    "rasa": 34,
+    "bot": 32,
+    "desk": 33,
+    "run": 1,
+}
 
 
 # The account of the sandbox's two phones, where no account with a carrier is set; its secrets are made with the other keys.
@@ -320,6 +330,9 @@ def _welcome(s: Settings, seconds: float) -> str:
             "       1042            a car waits there: it starts, and you are told once energy flows",
             "       1043            refuses to start        1044   is offline",
         ]
+    if s.desk:
+        key = s.desk_keys if ":" not in s.desk_keys else "one of DESK_KEYS"
+        lines += ["", f"  Trainers' desk        http://localhost:{s.desk_port}/   (sign in with {key})"]
     sms = (
         f"{s.public_base_url}/webhooks/twilio/sms"
         if s.twilio_account_sid and not s.carrier_sandboxed

@@ -118,6 +118,7 @@ class Settings:
     actions_port: int = _p("ACTIONS_PORT", 5055, "Addresses", "The action server.")
     sandbox_port: int = _p("SANDBOX_PORT", 9100, "Addresses", "Control page and API of the sandbox network.")
     payments_port: int = _p("PAYMENTS_PORT", 9300, "Addresses", "The sandbox's payment system: API and payment pages.")
+    desk_port: int = _p("DESK_PORT", 8090, "Addresses", "The trainers' desk.")
     carrier_port: int = _p("CARRIER_PORT", 9200, "Addresses", "The sandbox's carrier: two phones to text with.")
     public_url: str = _t(
         "PUBLIC_URL",
@@ -161,6 +162,17 @@ class Settings:
     )
     case_webhook_secret: str = _t(
         "CASE_WEBHOOK_SECRET", "", "Keys", "Signs what is posted to CASE_WEBHOOK_URL.", secret=True
+    )
+
+    traffic_key: str = _t(
+        "TRAFFIC_KEY", "", "Keys", "Lets the trainers' desk read what drivers wrote, masked.", secret=True
+    )
+    desk_keys: str = _t(
+        "DESK_KEYS",
+        "",
+        "Keys",
+        "Who may sign in at the trainers' desk: ada:<key>,ben:<key>. What a trainer does is kept under that name.",
+        secret=True,
     )
 
     bridge_payment_key: str = _t(
@@ -335,6 +347,24 @@ class Settings:
         "on: an id token may charge at several connectors at once; off: chargers are told ConcurrentTx.",
     )
 
+    # --- the trainers' desk
+    desk: bool = _s("DESK", True, "Trainers' desk", "on: make run starts the trainers' desk too.")
+    desk_folder: str = _t(
+        "DESK_FOLDER",
+        "",
+        "Trainers' desk",
+        "Folder with the data/ and domain/ that trainers edit. Empty: where the product itself is.",
+    )
+    desk_branch: str = _t(
+        "DESK_BRANCH",
+        "trainers-desk",
+        "Trainers' desk",
+        "Where that folder is a git repository, each change is committed on this branch too. Empty: not.",
+    )
+    desk_days: float = _n(
+        "DESK_DAYS", 30.0, "Trainers' desk", "Drivers' messages older than so many days are not shown at the desk."
+    )
+
     # --- the sandbox and tests
     sandbox: bool = _s("SANDBOX", True, "Sandbox", "on: make run starts simulated chargers and imports their network.")
     sandbox_network: str = _t(
@@ -389,12 +419,13 @@ class Settings:
         return Path(self.var_dir)
 
     def url_of(self, process: str) -> str:
-        """Base URL of `bot`, `bridge`, `rasa` or `actions` as the other processes reach it."""
+        """Base URL of `bot`, `bridge`, `rasa`, `actions` or `desk` as the other processes reach it."""
         given, host, port = {
             "bot": (self.bot_url, self.host, self.bot_port),
             "bridge": (self.bridge_url, self.private_host, self.bridge_port),
             "rasa": (self.rasa_url, self.private_host, self.rasa_port),
             "actions": (self.actions_url, self.private_host, self.actions_port),
+            "desk": ("", self.private_host, self.desk_port),
         }[process]
         if given:
             return given.rstrip("/")

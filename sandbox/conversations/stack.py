@@ -60,6 +60,7 @@ def environment(var: Path, network: Path, speed: float, epoch: float) -> dict[st
         "ACTIONS_URL": url["ACTIONS_PORT"],
         "MONGODB_DATABASE": "chargeline_score",
         "SANDBOX": "on",
+        "DESK": "off",
         "SANDBOX_NETWORK": str(network),
         "CHARGERS_FILE": str(network / "network.json"),
         "DRIVERS_FILE": str(network / "drivers.json"),

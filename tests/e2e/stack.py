@@ -125,6 +125,7 @@ class Stack:
         self.bridge = f"http://127.0.0.1:{self.ports['BRIDGE_PORT']}"
         self._settings = {
             "VAR_DIR": str(var),
+            "DESK": "off",
             "TWILIO_ACCOUNT_SID": TWILIO_SID,
             "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
             "TWILIO_FROM_NUMBER": OUR_NUMBER,

@@ -1,0 +1,37 @@
+"""The desk for those who live in a terminal: `python -m bot.trainer.cli COMMAND`; each command is a part's own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from bot.trainer.client import DeskClient, DeskRefused
+from bot.trainer.signin import KeysError
+from chargeline.settings import Settings, SettingsError
+
+Run = Callable[[DeskClient, argparse.Namespace], int]
+# Adds a part's commands; each sets `run` to what it does, which returns the exit code.
+AddCommands = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]
+COMMANDS: list[AddCommands] = []
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bot.trainer.cli", description=__doc__)
+    parser.add_argument("--as", dest="trainer", metavar="NAME", help="which trainer of DESK_KEYS acts; the first")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in COMMANDS:
+        add(commands)
+    options = parser.parse_args(arguments)
+    run: Run = options.run
+    try:
+        return run(DeskClient(Settings.load(), options.trainer), options)
+    except (SettingsError, KeysError, DeskRefused) as error:
+        print(f"desk: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

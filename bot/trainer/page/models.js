@@ -1,0 +1,6 @@
+// The view "models".
+import { h } from "./desk.js";
+
+export async function show(root) {
+  root.append(h("p.quiet", {}, "Nothing to see yet."));
+}

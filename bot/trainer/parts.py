@@ -1,0 +1,7 @@
+"""The desk's parts, in the order in which they are opened and closed in reverse: a later one may use what an earlier one offers."""
+
+from __future__ import annotations
+
+from bot.trainer.base import Part
+
+PARTS: list[Part] = []
