@@ -34,7 +34,7 @@ desk-%:  # a command of the desk: make desk-inbox, make desk-check, make desk-re
 test:  ## set up, train if needed, run every test
 	@tools/setup services rasa mongo
 	@tools/train
-	@exec $(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast:  ## the tests that start no fleet of processes
 	@tools/setup services

@@ -45,18 +45,18 @@ NETWORK: dict[str, Any] = {
     ],
 }
 QUICK = Windows(
-    call_timeout_s=0.6,
+    call_timeout_s=1.0,
     refresh_wait_s=0.6,
     returning_after_restart_s=0.6,
     returning_after_drop_s=0.4,
     returning_wait_s=0.5,
-    start_connection_timeout_s=0.5,
+    start_connection_timeout_s=1.5,
     start_grace_s=0.1,
-    start_charging_s=0.6,
+    start_charging_s=1.2,
     start_ask_again_s=0.1,
     start_suspended_s=0.3,
-    stop_ended_s=0.5,
-    unlock_available_s=0.6,
+    stop_ended_s=1.0,
+    unlock_available_s=1.0,
     reset_leaves_s=0.5,
     reset_soft_s=1.5,
     reset_hard_s=1.5,
@@ -167,6 +167,6 @@ async def running(launch: Launch) -> Running:
 
 @pytest.fixture
 async def quick(launch: Launch) -> Running:
-    """A bridge whose windows are fractions of a second."""
+    """A bridge whose windows are about a second: short to wait out, long enough for a busy machine to keep."""
     found: Running = await launch(QUICK)
     return found
