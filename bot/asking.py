@@ -24,6 +24,7 @@ from bot.replies import RECENT, Replies
 from bot.sayings import Sayings
 from bot.store.base import BotStore
 from bot.store.model import Conversation, Item, Kind
+from bot.understood import understood_of
 from chargeline.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -213,6 +214,11 @@ class Asking:
         heard: _Heard,
     ) -> None:
         async for reply in self._rasa.replies(conversation.id, message, metadata):
+            if "understood" in reply:
+                understood = understood_of(reply["understood"])
+                if understood is not None and item.kind is not Kind.EVENT:
+                    await self._store.note_understood(item.id, understood)
+                continue
             await self._take_one(item, conversation, driver, reply, heard)
 
     async def _take_one(

@@ -17,7 +17,7 @@ from sanic.response import raw
 
 from bot.actions_client import ActionsClient
 from bot.asking import Asking, Limits
-from bot.channels import bridge, desk, stripe_events, terminal, twilio, web, web_pages, whatsapp
+from bot.channels import bridge, desk, stripe_events, terminal, traffic, twilio, web, web_pages, whatsapp
 from bot.channels import pictures as pictures_page
 from bot.channels.carriers import carriers_from, paces_from, templates_from
 from bot.channels.web_live import LiveSessions
@@ -198,6 +198,7 @@ async def front_door(
         app.blueprint(web_pages.blueprint(settings, key, callers, wall))
         app.blueprint(web.blueprint(settings, callers, embeds, store, inbox, feed, drivers, live, metrics, clock, wall))
         app.blueprint(desk.blueprint(settings.operator_key, store, replies, drivers, feed))
+        app.blueprint(traffic.blueprint(settings.traffic_key, store, drivers, clock))
         listener = _listener(settings.host, settings.bot_port if port is None else port)
         await stack.enter_async_context(_serving(app, listener, feed))
         running = [asyncio.create_task(lane.run(), name=name) for name, lane in lanes.items()]

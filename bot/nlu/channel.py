@@ -12,11 +12,13 @@ from typing import Any, Awaitable, Callable, Dict, Optional, Text
 
 import structlog
 from rasa.core.channels.channel import UserMessage
-from rasa.core.channels.rest import QueueOutputChannel, RestInput
+from rasa.core.channels.rest import RestInput
 
+from bot.nlu import understood
 from bot.nlu.service import install
 
 install()
+understood.install()
 log = structlog.get_logger(__name__)
 
 
@@ -33,8 +35,9 @@ class TurnInput(RestInput):
     ) -> Callable[[Any], Awaitable[None]]:
         async def stream(response: Any) -> None:
             replies: "asyncio.Queue[Any]" = asyncio.Queue()
+            gathered = understood.begin()
             message = UserMessage(
-                text, QueueOutputChannel(replies), sender_id, input_channel=input_channel, metadata=metadata
+                text, understood.RememberingOutput(replies), sender_id, input_channel=input_channel, metadata=metadata
             )
             # A task of its own: the turn is worked through and stored even when the caller goes away.
             turn = asyncio.ensure_future(on_new_message(message))
@@ -44,6 +47,9 @@ class TurnInput(RestInput):
                 if reply is None:
                     break
                 await response.write(json.dumps(reply) + "\n")
+            told = understood.as_told(gathered)
+            if told is not None:
+                await response.write(json.dumps({"understood": told}) + "\n")
             error = asyncio.CancelledError() if turn.cancelled() else turn.exception()
             if error is not None:
                 message_id = (metadata or {}).get("message_id")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from bot.store.model import Channel, Consent, Conversation, Delivery, Entry, Item, Lane, NewEntry, NewItem
+from bot.store.model import Channel, Consent, Conversation, Delivery, Entry, Item, Lane, NewEntry, NewItem, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,10 @@ class BotStore(Protocol):
 
     async def finish(self, item_id: str, outcome: str) -> None: ...
 
+    async def note_understood(self, item_id: str, understood: dict[str, Any]) -> None:
+        """What Rasa made of the item's words."""
+        ...
+
     # --- transcript
     async def add_entry(self, entry: NewEntry) -> Entry:
         """Stores it with the next sequence number; where its id is known, the stored one comes back unchanged."""
@@ -109,6 +113,10 @@ class BotStore(Protocol):
 
     async def latest_entries(self, conversation_id: str, limit: int) -> list[Entry]:
         """Newest first."""
+        ...
+
+    async def seen(self, since: datetime, before: tuple[datetime, str] | None, limit: int) -> list[Seen]:
+        """Lines of all conversations from `since` on, newest first; `before`: moment and id of the last one of the page before."""
         ...
 
     # --- outbox

@@ -221,6 +221,18 @@ class Entry(NewEntry):
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A transcript line as the trainers' desk needs it: with what Rasa made of a driver's words, and what it was asked.
+
+    `understood`: as `bot.understood` keeps it; None where Rasa was not asked. `asked`: the message or the payload that it got.
+    """
+
+    entry: Entry
+    understood: dict[str, Any] | None = None
+    asked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """One row of the ledger: who said what, where, when. The newest row of an address decides."""
 

@@ -27,6 +27,7 @@ from bot.store.model import (
     NewItem,
     Option,
     Place,
+    Seen,
     Sending,
     driver_entry,
     is_news,
@@ -62,7 +63,7 @@ def _conversation(found: Document) -> Conversation:
 
 
 def _item(found: Document) -> Item:
-    fields = {key: value for key, value in found.items() if key != "_id"}
+    fields = {key: value for key, value in found.items() if key not in {"_id", "understood"}}
     kind, lane = Kind(found["kind"]), Lane(found.get("lane", Lane.TALK))  # items of the first release have no lane
     place = found.get("place")
     fields["media"] = tuple(Media(**one) for one in found.get("media", ()))
@@ -114,6 +115,7 @@ class MongoStore:
         await self._entries.create_index([("conversation", ASCENDING), ("seq", ASCENDING)], unique=True)
         await self._entries.create_index([("delivery.state", ASCENDING), ("conversation", ASCENDING)])
         await self._entries.create_index([("delivery.sid", ASCENDING)])
+        await self._entries.create_index([("created_at", ASCENDING), ("_id", ASCENDING)])
         await self._consent.create_index([("source", ASCENDING)], unique=True)
         await self._consent.create_index(
             [("channel", ASCENDING), ("address", ASCENDING), ("number", ASCENDING)], unique=True
@@ -283,6 +285,23 @@ class MongoStore:
 
     async def finish(self, item_id: str, outcome: str) -> None:
         await self._inbox.update_one({"_id": item_id}, {"$set": {"done": True, "outcome": outcome}})
+
+    async def note_understood(self, item_id: str, understood: dict[str, Any]) -> None:
+        await self._inbox.update_one({"_id": item_id}, {"$set": {"understood": understood}})
+
+    async def seen(self, since: datetime, before: tuple[datetime, str] | None, limit: int) -> list[Seen]:
+        where: Document = {"created_at": {"$gte": since}}
+        if before is not None:
+            at, last = before
+            where = {"$and": [where, {"$or": [{"created_at": {"$lt": at}}, {"created_at": at, "_id": {"$lt": last}}]}]}
+        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        entries = [_entry(found) async for found in self._entries.find(where).sort(order).limit(limit)]
+        names = [entry.id for entry in entries]
+        items = {found["_id"]: found async for found in self._inbox.find({"_id": {"$in": names}})}
+        return [
+            Seen(entry, items.get(entry.id, {}).get("understood"), items.get(entry.id, {}).get("asked_text"))
+            for entry in entries
+        ]
 
     async def add_entry(self, entry: NewEntry) -> Entry:
         document: Document = {

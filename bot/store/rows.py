@@ -70,6 +70,10 @@ MIGRATIONS = [
     ALTER TABLE entries ADD COLUMN status TEXT;
     ALTER TABLE entries ADD COLUMN again INTEGER;
     """,
+    """
+    ALTER TABLE inbox ADD COLUMN understood TEXT;
+    CREATE INDEX entries_created ON entries (created_at, id);
+    """,
 ]
 
 assert {"queued", "sending"} | FINAL == set(Sending)  # the partial index above names the states that are not final

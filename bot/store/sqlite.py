@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bot.store.base import Backlog
 from bot.store.model import (
@@ -21,6 +22,7 @@ from bot.store.model import (
     Lane,
     NewEntry,
     NewItem,
+    Seen,
     Sending,
     driver_entry,
     is_news,
@@ -223,6 +225,9 @@ class SqliteStore:
             lambda db: db.execute("UPDATE inbox SET done = 1, outcome = ? WHERE id = ?", (outcome, item_id))
         )
 
+    async def note_understood(self, item_id: str, understood: dict[str, Any]) -> None:
+        await self._change("UPDATE inbox SET understood = ? WHERE id = ?", json.dumps(understood), item_id)
+
     async def add_entry(self, entry: NewEntry) -> Entry:
         return await self._db.write(lambda db: insert_entry(db, entry))
 
@@ -246,6 +251,19 @@ class SqliteStore:
             ).fetchall()
         )
         return [entry_of(row) for row in rows]
+
+    async def seen(self, since: datetime, before: tuple[datetime, str] | None, limit: int) -> list[Seen]:
+        until = (float("inf"), "") if before is None else (before[0].timestamp(), before[1])
+        rows = await self._db.read(
+            lambda db: db.execute(
+                "SELECT entries.*, inbox.understood, inbox.asked_text AS asked FROM entries "
+                "LEFT JOIN inbox ON inbox.id = entries.id "
+                "WHERE entries.created_at >= ? AND (entries.created_at, entries.id) < (?, ?) "
+                "ORDER BY entries.created_at DESC, entries.id DESC LIMIT ?",
+                (since.timestamp(), *until, limit),
+            ).fetchall()
+        )
+        return [Seen(entry_of(row), json.loads(row["understood"] or "null"), row["asked"]) for row in rows]
 
     async def undelivered(self, limit: int, exclude: Collection[str]) -> list[str]:
         rows = await self._db.read(

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from sanic import HTTPResponse, Request, Sanic
-from sanic.response import raw
+from sanic.response import BaseHTTPResponse, raw
 
 from bot.trainer import signin as signing
 from bot.trainer.base import Desk, Part
@@ -73,12 +73,13 @@ def _app(signin: SignIn) -> Sanic[Any, Any]:
         if request.path.startswith("/api/"):
             request.ctx.trainer = trainer_of(request, signin)
 
-    @app.on_response
-    async def guarded(request: Request, response: HTTPResponse) -> None:
+    async def guarded(request: Any, response: BaseHTTPResponse) -> None:
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers.setdefault("Cache-Control", "no-store")
+
+    app.register_middleware(guarded, "response")
 
     @app.get("/api/me", name="me")
     async def me(request: Request) -> HTTPResponse:

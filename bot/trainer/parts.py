@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from bot.trainer.base import Part
+from bot.trainer.working import part as working
 
-PARTS: list[Part] = []
+PARTS: list[Part] = [working]

@@ -59,6 +59,7 @@ def settings_env(
         "ACTIONS_URL": actions_url,
         "ACTIONS_KEY": "actions-key",
         "OPERATOR_KEY": "operator-key",
+        "TRAFFIC_KEY": "traffic-key",
         "PUBLIC_URL": PUBLIC_URL,
         "TWILIO_ACCOUNT_SID": "AC0",
         "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,

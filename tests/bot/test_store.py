@@ -81,6 +81,32 @@ class StoreContract:
         assert hinted is not None
         assert (hinted.charger_hint, hinted.connector_hint) == ("CL-1042", 2)
 
+    async def test_what_was_seen_comes_newest_first_in_pages_with_what_rasa_made_of_it(self, store: BotStore) -> None:
+        for name in ("sms_1", "sms_2"):
+            await conversation(store, name)
+        for number, of in ((1, "sms_1"), (2, "sms_2"), (3, "sms_1")):
+            await store.accept(item(number, of))
+        await store.add_entry(reply(1))
+        understood = {"intent": "greet", "confidence": 0.9, "ranking": [["greet", 0.9]], "said": [], "model": "m"}
+        await store.mark_asked("in_sms_1_3", "/payment_failed", NOW)
+        await store.note_understood("in_sms_1_3", understood)
+        everything = await store.seen(NOW - timedelta(days=1), None, 10)
+        assert [(one.entry.id, one.understood is not None) for one in everything][:2] == [
+            ("in_sms_1_3", True),
+            ("in_sms_2_2", False),
+        ]
+        assert (everything[0].understood, everything[0].asked) == (understood, "/payment_failed")
+        assert len(everything) == 4
+        paged, before = [], None
+        while page := await store.seen(NOW - timedelta(days=1), before, 1):
+            paged += [one.entry.id for one in page]
+            before = (page[-1].entry.created_at, page[-1].entry.id)
+        assert paged == [one.entry.id for one in everything]
+        late = await store.seen(NOW + timedelta(seconds=3), None, 10)
+        assert [one.entry.id for one in late] == ["in_sms_1_3"]
+        stored = await store.next_item("sms_1")
+        assert stored is not None  # what Rasa made of an item is no part of the item
+
     async def test_a_source_is_accepted_once_also_when_it_comes_five_times_at_once(self, store: BotStore) -> None:
         await conversation(store)
         results = await asyncio.gather(*(store.accept(item(number, source="twilio:SM1")) for number in range(5)))
