@@ -129,6 +129,9 @@ def _rasa(s: Settings) -> Process:
         {
             "RASA_TELEMETRY_ENABLED": "false",
             "ACTIONS_URL": f"{s.url_of('actions')}/webhook",
+            "MODELS_DIR": s.models_dir,
+            "MODEL_SERVER_URL": f"{s.url_of('desk')}/models/live",
+            "MODEL_SERVER_KEY": s.model_server_key,
             "TRACKER_DB": str(s.var / "rasa" / "tracker.sqlite3"),
             "MONGODB_URL": s.mongodb_url,
             "MONGODB_DATABASE": s.mongodb_database,
@@ -168,6 +171,36 @@ def _desk(s: Settings) -> Process:
         {"DESK_PORT": s.desk_port},
         f"{s.url_of('desk')}/readyz",
     )
+
+
+def model_worker(s: Settings, folder: Path) -> Process:
+    """The desk's warm worker (bot/trainer/models); started by the desk and by tools/train, not by the supervisor.
+
+    `folder` holds data/, domain/ and config.yml.
+    """
+    return Process(
+        "models",
+        "trains, compares, embeds",
+        [str(ROOT / ".venv-rasa/bin/python"), "-W", "ignore", "-m", "bot.trainer.models.rasa_side"],
+        {
+            "DESK_FOLDER": str(folder.absolute()),
+            "VAR_DIR": str(s.var.absolute()),
+            "PYTHONPATH": str(ROOT),
+            "RASA_TELEMETRY_ENABLED": "false",
+            "LOG_LEVEL": "WARNING",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "",
+            "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+        },
+        {},
+        "",
+    )
+
+
+def scoring(models_dir: str, arguments: list[str]) -> Process:
+    """`make score` with the models of another folder."""
+    command = [*_python("sandbox.conversations"), *arguments]
+    return Process("score", "plays conversations", command, {"MODELS_DIR": models_dir}, {}, "")
 
 
 def environment_of(process: Process, extra: Mapping[str, str] | None = None) -> dict[str, str]:

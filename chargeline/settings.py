@@ -167,6 +167,9 @@ class Settings:
     traffic_key: str = _t(
         "TRAFFIC_KEY", "", "Keys", "Lets the trainers' desk read what drivers wrote, masked.", secret=True
     )
+    model_server_key: str = _t(
+        "MODEL_SERVER_KEY", "", "Keys", "Lets Rasa take the live model from the trainers' desk.", secret=True
+    )
     desk_keys: str = _t(
         "DESK_KEYS",
         "",

@@ -4,6 +4,7 @@
 * A call to the action server that cannot connect, or loses its connection, is repeated for up to a minute. The acts behind it are safe
   to repeat (idempotency keys). After that the driver is told the truth instead of nothing.
 * A tracker store that fails makes the turn fail. Rasa would go on with a blank conversation, and forget what was done.
+* A start does not need the model server, and a new model is read beside the running turns (live_model.py).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rasa.shared.core.events import ActionExecuted, Event, SessionStarted
 from rasa.shared.exceptions import RasaException
 from rasa.utils.endpoints import EndpointConfig
 
+from bot.nlu import live_model
 from bot.nlu.versions import require_supported_rasa
 
 log = structlog.get_logger(__name__)
@@ -158,4 +160,5 @@ def install() -> None:
     RemoteAction.run = _patient_run()
     FailSafeTrackerStore.on_tracker_store_error = _refuse_turn
     FailSafeTrackerStore.on_tracker_store_retrieve_error = _refuse_turn
+    live_model.install()
     _installed = True

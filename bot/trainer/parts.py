@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.trainer.base import Part
+from bot.trainer.models.part import part as models
 from bot.trainer.working import part as working
 
-PARTS: list[Part] = [working]
+PARTS: list[Part] = [models, working]
