@@ -24,6 +24,7 @@ import structlog
 
 from bot import hazard
 from bot.trainer.base import LanguageModelAway
+from bot.trainer.inbox.traffic import TrafficAway
 from bot.trainer.models import compare, testset
 from bot.trainer.models.shelf import Model, NoSuchModel, Shelf, ShelfError
 from bot.trainer.models.sources import frame_hash, model_id
@@ -108,6 +109,11 @@ class Models:
         """Places of texts that mean nearly the same, by group. Raises LanguageModelAway."""
         found: list[list[int]] = await self._asked("group", texts=list(texts), alike=alike)
         return found
+
+    async def twins(self, texts: Sequence[str], alike: float) -> list[tuple[int, int, float]]:
+        """Pairs of places whose texts are at least so alike, the most alike first. Raises LanguageModelAway."""
+        found = await self._asked("twins", texts=list(texts), alike=alike)
+        return [(one, two, score) for one, two, score in found]
 
     async def parse(self, texts: Sequence[str], model: str = LIVE) -> list[dict[str, Any]]:
         """Raises LanguageModelAway."""
@@ -231,14 +237,24 @@ class Models:
         texts = [one.text for one in messages]
         sides = [await self._parse(file, texts, f"the test set, {side} model", tell) for side, file in self._sides(candidate, live)]
         report["test"] = compare.on_test_set(messages, sides[0], sides[1], _is_danger)
-        if self.traffic is not None:
-            said = list(await self.traffic(MOST_TRAFFIC))
+        said = await self._said_lately()
+        if said is not None:
             sides = [await self._parse(file, said, f"recent traffic, {side} model", tell) for side, file in self._sides(candidate, live)]
             report["traffic"] = compare.on_traffic(said, sides[0], sides[1], _is_danger, self._taught(said))
         if cross_validation:
             report["folds"] = compare.on_folds(await self.worker.call("cross_validate", progress=tell, folds=FOLDS))
         self._judged(candidate, live, report)
         job.words = report["verdict"]["words"]
+
+    async def _said_lately(self) -> list[str] | None:
+        """None where nobody can be asked."""
+        if self.traffic is None:
+            return None
+        try:
+            return list(await self.traffic(MOST_TRAFFIC))
+        except TrafficAway as error:
+            log.warning("desk_traffic_away", reason=str(error))
+            return None
 
     def _sides(self, candidate: str, live: Model) -> list[tuple[str, Path]]:
         return [("live", live.file), ("new", self.shelf.file(candidate))]

@@ -121,7 +121,7 @@ def _languages(test: Mapping[str, Any]) -> list[Line]:
 
 def _traffic(traffic: Mapping[str, Any] | None) -> list[Line]:
     if traffic is None:
-        return []
+        return [Line("no-traffic", "Recent traffic could not be read; what drivers wrote lately was not replayed.")]
     if not traffic["messages"]:
         return [Line("no-traffic", "There is no recent traffic to replay.")]
     return [

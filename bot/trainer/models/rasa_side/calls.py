@@ -13,6 +13,7 @@ from bot.trainer.models.rasa_side.memory import Memory, Progress
 from bot.trainer.models.rasa_side.reading import Reader
 
 _MODELS_KEPT = 3
+_MOST_TWINS, _BLOCK = 3000, 512
 _ROUND = 5  # decimals of a vector's numbers
 
 
@@ -34,6 +35,7 @@ class Calls:
             "parse": self.parse,
             "embed": self.embed,
             "group": self.group,
+            "twins": self.twins,
         }.get(call)
         if method is None:
             raise UnknownCall(f"no such call: {call}")
@@ -72,6 +74,18 @@ class Calls:
                 groups.append([place])
                 heads.append(row)
         return groups
+
+    def twins(self, texts: List[str], alike: float) -> List[Tuple[int, int, float]]:
+        """Pairs of places whose texts are at least so alike, the most alike first; at most _MOST_TWINS."""
+        rows = self._vectors(texts)
+        found: List[Tuple[float, int, int]] = []
+        for first in range(0, len(rows), _BLOCK):
+            near = rows[first : first + _BLOCK] @ rows.T
+            for down, across in zip(*np.nonzero(near >= alike), strict=True):
+                if first + down < across:
+                    found.append((float(near[down, across]), int(first + down), int(across)))
+        found.sort(key=lambda pair: (-pair[0], pair[1:]))
+        return [(one, two, round(score, _ROUND)) for score, one, two in found[:_MOST_TWINS]]
 
     def _vectors(self, texts: List[str]) -> np.ndarray:
         rows = self._memory.every_language([training.words(text) for text in texts])
