@@ -119,6 +119,8 @@ async def line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Line]:
             "OPERATOR_PHONE": "+1 613 555 0100",
             "ACTIONS_URL": f"http://127.0.0.1:{ports['actions']}/webhook",
             "TRACKER_DB": str(var / "tracker.sqlite3"),
+            "MODEL_SERVER_URL": "",  # no desk: the model is the one of the folder
+            "MODEL_SERVER_KEY": "",
             "RASA_TELEMETRY_ENABLED": "false",
         }
         actions = Actions(environment)
