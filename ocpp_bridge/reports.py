@@ -6,7 +6,7 @@ everything else through the recorder.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -275,11 +275,12 @@ class Reports:
         self._live(charger).changed()
         return session
 
-    async def transaction(self, charger: str, told: TransactionTold) -> tuple[Session, Token | None]:
+    def transaction(self, charger: str, told: TransactionTold) -> Awaitable[tuple[Session, Token | None]]:
         """A transaction that the charger numbers (OCPP 2)."""
+        live = self._live(charger)
         if told.connector is not None and told.power_w is not None and told.event != "Ended":
-            self._live(charger).readings[told.connector] = Reading(told.power_w, self.clock.now())
-        return await self._transactions.told(self._live(charger), told)
+            live.readings[told.connector] = Reading(told.power_w, self.clock.now())
+        return self._transactions.told(live, told)
 
     async def _find(self, charger: str, transaction: str) -> Session | None:
         for session in self._live(charger).sessions.values():

@@ -73,7 +73,7 @@ class Transactions:
     async def told(self, live: LiveCharger, told: TransactionTold) -> tuple[Session, Token | None]:
         """The session as it is now, and the id token that the event carried, where the bridge knows it."""
         token = await self._store.token(told.token) if told.token else None
-        session = await self._known(live, told)
+        session = _running(live, told.transaction) or await self._store.session_started_by(_key(live.id, told))
         if session is None:
             session = await self._open(live, told, token)
         if session.state == "ended" and session.stop_reason != INFERRED:
@@ -87,12 +87,6 @@ class Transactions:
             await self._keep(live, before, session)
         live.changed()
         return live.sessions.get(session.id, session), token
-
-    async def _known(self, live: LiveCharger, told: TransactionTold) -> Session | None:
-        for session in live.sessions.values():
-            if session.transaction == told.transaction:
-                return session
-        return await self._store.session_started_by(_key(live.id, told))
 
     async def _open(self, live: LiveCharger, told: TransactionTold, token: Token | None) -> Session:
         now = self._clock.now()
@@ -182,6 +176,13 @@ class Transactions:
     async def _end(self, live: LiveCharger, session: Session, told: TransactionTold) -> None:
         live.sessions[session.id] = session
         await self._close(session, told.stop_reason or "Local", max(session.started_at, told.at), told.energy_wh)
+
+
+def _running(live: LiveCharger, transaction: str) -> Session | None:
+    for session in live.sessions.values():
+        if session.transaction == transaction:
+            return session
+    return None
 
 
 def _key(charger: str, told: TransactionTold) -> str:

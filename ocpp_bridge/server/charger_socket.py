@@ -16,11 +16,14 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import OPEN, Event
+from websockets.speedups import apply_mask
+from websockets.streams import StreamReader
 
 SLICE = 2048  # bytes; some forty of the shortest calls
 MOST_UNREAD = 32  # slices; what is taken off the wire is not lost when the peer vanishes
 
 Listener = Callable[[str | bytes], None]
+_BETWEEN_FRAMES = StreamReader.at_eof.__code__
 
 
 def text_head(length: int) -> bytes:
@@ -28,6 +31,26 @@ def text_head(length: int) -> bytes:
     if length < 126:
         return bytes((0x81, length))
     return struct.pack("!BBH", 0x81, 126, length) if length < 65536 else struct.pack("!BBQ", 0x81, 127, length)
+
+
+def whole_text(data: bytes) -> bytes | None:
+    """What is said by one masked text frame that is whole and alone; None where `data` is anything else."""
+    if len(data) < 6 or data[0] != 0x81 or data[1] < 0x80:
+        return None
+    length, start = data[1] & 0x7F, 2
+    if length == 126:
+        length, start = int.from_bytes(data[2:4], "big"), 4
+    if len(data) != start + 4 + length:  # of a longer one the length itself says 127, which does not fit either
+        return None
+    return apply_mask(data[start + 4 :], data[start : start + 4])
+
+
+def between_frames(parser: Any) -> bool:
+    """Whether the library's parser, a generator, has read all that came as whole frames: it waits in `at_eof` then, and only
+    then."""
+    while (inner := parser.gi_yieldfrom) is not None:
+        parser = inner
+    return parser.gi_code is _BETWEEN_FRAMES
 
 
 class ChargerSocket(ServerConnection):
@@ -70,6 +93,9 @@ class ChargerSocket(ServerConnection):
     # ---- what comes
 
     def data_received(self, data: bytes) -> None:
+        if len(data) <= SLICE and self._may_come_whole() and (text := whole_text(data)) is not None:
+            self._message(Opcode.TEXT, text)
+            return
         if not self._unread and len(data) <= SLICE and (self._listener is not None or self.request is None):
             super().data_received(data)
             return
@@ -77,6 +103,17 @@ class ChargerSocket(ServerConnection):
         if self.request is None:  # a handshake longer than a slice: nobody can listen before it is read
             self._read_slice()
         self._plan_turn()
+
+    def _may_come_whole(self) -> bool:
+        """Whether nothing is under way that the next bytes could belong to: then a call can be read at a fifth of the cost
+        of the library's way."""
+        return (
+            not self._unread
+            and not self._fragments
+            and self._listener is not None
+            and self.protocol.state is OPEN
+            and between_frames(self.protocol.parser)
+        )
 
     def _plan_turn(self) -> None:
         if self._unread and not self._turn_planned and (self._listener is not None or self.request is None):

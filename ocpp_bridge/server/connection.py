@@ -22,7 +22,7 @@ from ocpp_bridge.metrics import Metrics
 from ocpp_bridge.reports import Reports
 from ocpp_bridge.server.charger_socket import ChargerSocket
 from ocpp_bridge.server.eager import begin
-from ocpp_bridge.versions.base import Context, Request, Unusable, Version, fatal
+from ocpp_bridge.versions.base import Action, Context, Request, Unusable, Version, fatal
 from ocpp_bridge.wire import frames
 from ocpp_bridge.wire import session as wire
 
@@ -185,31 +185,36 @@ class Connection:
             self._worker = None
 
     async def _handle(self, call: frames.Call) -> None:
-        self._do(await self._answer(call))
-
-    async def _answer(self, call: frames.Call) -> list[wire.Do]:
         action = self.version.actions.get(call.action)
         if action is None:
             self._reports.deviation(self.charger, "unknown_action", call.action, "not an action of this version")
-            self._metrics.inbound("unknown", "NotImplemented")
-            return self._session.answer_error(call.message_id, "NotImplemented", "this action is not known")
+            self._refuse(call, "unknown", "NotImplemented", "this action is not known")
+            return
         try:
-            if not action.request.valid(call.payload):
-                problems = action.request.problems(call.payload)
-                for problem in problems:
-                    self._reports.deviation(self.charger, "schema", call.action, str(problem))
-                unusable = fatal(action, problems)
-                if unusable is not None:
-                    raise Unusable(self.version.fatal_code(unusable.keyword), str(unusable))
+            self._check(action, call)
             answer = await action.handler(self._context, call.payload)
             assert action.response.valid(answer), f"the answer to {call.action} is against its schema"
+            self._metrics.inbound(call.action, "ok")
+            self._do(self._session.answer(call.message_id, answer))
+            self._reports.heard(self.charger, call.action, call.payload.get("status"))
         except Unusable as error:
-            self._metrics.inbound(call.action, error.code)
-            return self._session.answer_error(call.message_id, error.code, error.description)
+            self._refuse(call, call.action, error.code, error.description)
         except Exception:  # whatever went wrong, the charger gets an answer and the connection lives
             log.exception("handler_failed", charger=self.charger, action=call.action)
-            self._metrics.inbound(call.action, "InternalError")
-            return self._session.answer_error(call.message_id, "InternalError", "the message could not be handled")
-        self._metrics.inbound(call.action, "ok")
-        self._reports.heard(self.charger, call.action, call.payload.get("status"))
-        return self._session.answer(call.message_id, answer)
+            self._refuse(call, call.action, "InternalError", "the message could not be handled")
+
+    def _check(self, action: Action, call: frames.Call) -> None:
+        """Notes how the call departs from its schema. Raises Unusable where it cannot be lived with."""
+        if action.request.valid(call.payload):
+            return
+        problems = action.request.problems(call.payload)
+        for problem in problems:
+            self._reports.deviation(self.charger, "schema", call.action, str(problem))
+        unusable = fatal(action, problems)
+        if unusable is not None:
+            raise Unusable(self.version.fatal_code(unusable.keyword), str(unusable))
+
+    def _refuse(self, call: frames.Call, counted_as: str, code: str, description: str) -> None:
+        """Nothing is sent where the call has been answered already."""
+        self._metrics.inbound(counted_as, code)
+        self._do(self._session.answer_error(call.message_id, code, description))

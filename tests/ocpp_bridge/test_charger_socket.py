@@ -9,11 +9,14 @@ import socket as sockets
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
 
-from ocpp_bridge.server.charger_socket import text_head
+from ocpp_bridge.server.charger_socket import ChargerSocket, text_head, whole_text
 from ocpp_bridge.server.eager import begin
 from tests.ocpp_bridge.conftest import Running
 from tests.ocpp_bridge.scripted import PATIENCE_S
@@ -72,6 +75,89 @@ def test_the_head_of_a_text_frame_is_as_the_library_writes_it(length: int) -> No
     data = b"x" * length
     frame = Frame(Opcode.TEXT, data).serialize(mask=False)
     assert text_head(length) + data == bytes(frame)
+
+
+class Nowhere(asyncio.Transport):
+    def write(self, data: Any) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return False
+
+
+async def listened_to() -> tuple[ChargerSocket, list[str | bytes]]:
+    """A socket whose handshake is over, and what it hands over."""
+    found = ChargerSocket(ServerProtocol(max_size=None), None)  # type: ignore[arg-type]  # nothing here asks its server
+    found.transport = Nowhere()
+    found.data_received(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert found.request is not None
+    found.protocol.send_response(found.protocol.accept(found.request))
+    heard: list[str | bytes] = []
+    found.listen(heard.append, lambda: None)
+    return found, heard
+
+
+def on_the_wire(*parts: tuple[Opcode, bytes, bool]) -> bytes:
+    return b"".join(Frame(opcode, data, fin).serialize(mask=True) for opcode, data, fin in parts)
+
+
+WORDS = st.text(max_size=20) | st.integers(100, 400).map(lambda length: "x" * length)
+FRAMES = (
+    WORDS.map(lambda text: (on_the_wire((Opcode.TEXT, text.encode(), True)), text))
+    | WORDS.map(
+        lambda text: (on_the_wire((Opcode.TEXT, text.encode(), False), (Opcode.CONT, b"end", True)), text + "end")
+    )
+    | st.binary(max_size=9).map(lambda data: (on_the_wire((Opcode.BINARY, data, True)), data))
+    | st.just((on_the_wire((Opcode.PING, b"ping", True)), None))
+)
+
+
+@given(st.lists(FRAMES, max_size=6), st.lists(st.integers(1, 40), max_size=12))
+async def test_messages_are_the_same_however_the_wire_cuts_them(
+    frames: list[tuple[bytes, str | bytes | None]], cuts: list[int]
+) -> None:
+    """A whole frame in a packet of its own is read by a shorter way than the library's: the two must not meet halfway."""
+    socket, heard = await listened_to()
+    expected = [message for _, message in frames if message is not None]
+    for data, _ in frames:  # each in a packet of its own
+        socket.data_received(data)
+    assert heard == expected
+    rest = b"".join(data for data, _ in frames)
+    for cut in cuts:  # then the same, cut anywhere
+        if rest:
+            socket.data_received(rest[:cut])
+            rest = rest[cut:]
+    if rest:
+        socket.data_received(rest)
+    assert heard == expected * 2
+    last = on_the_wire((Opcode.TEXT, b"last", True))
+    assert whole_text(last) == b"last"
+    socket.data_received(last)
+    assert heard[-1] == "last"
+
+
+async def test_the_middle_of_a_message_that_looks_like_a_frame_is_no_frame() -> None:
+    socket, heard = await listened_to()
+    inner = on_the_wire((Opcode.TEXT, b'[2,"a","Heartbeat",{}]', True))
+    socket.data_received(bytes([0x82, 0x80 | len(inner), 0, 0, 0, 0]))  # the head of a binary frame, masked with zeros
+    socket.data_received(inner)
+    assert heard == [inner]
+    socket.data_received(on_the_wire((Opcode.TEXT, b"a", False)))
+    socket.data_received(inner)  # not the continuation that is due: the library ends the connection
+    assert heard == [inner]
+    assert socket.protocol.close_sent is not None and socket.protocol.close_sent.code == 1002
+
+
+def test_what_is_not_one_whole_masked_text_frame_is_left_to_the_library() -> None:
+    text = Frame(Opcode.TEXT, b"x" * 300)
+    whole = bytes(text.serialize(mask=True))
+    assert whole_text(whole) == b"x" * 300
+    others = [whole[:-1], whole + b"x", bytes(text.serialize(mask=False)), b"", b"\x81", b"\xc1" + whole[1:]]
+    others += [on_the_wire((Opcode.TEXT, b"x" * 70_000, True)), on_the_wire((Opcode.TEXT, b"a", False))]
+    assert [whole_text(other) for other in others] == [None] * len(others)
 
 
 async def test_text_that_is_not_utf8_closes_the_connection_with_1007(running: Running) -> None:
