@@ -2,7 +2,8 @@
 
 Owners' stores (`bot/store`, `ocpp_bridge/store`, ...) put their statements into plain functions of a connection and hand
 them to `write` (all or nothing) or `read`. WAL: a killed process loses nothing that `write` returned for. Writes that wait
-at the same moment share one commit, each in its own savepoint: the disk is asked once for all of them.
+at the same moment share one commit: the disk is asked once for all of them. Where one fails they are run again, each in a
+savepoint of its own; so what is handed to `write` must be fit to run twice.
 """
 
 from __future__ import annotations
@@ -141,27 +142,45 @@ class Sqlite:
     def _commit_together(self, batch: list[_Write]) -> None:
         connection = self._write_connection
         assert connection is not None
-        ends: list[_End] = []
+        batch = [item for item in batch if not item[1].cancelled()]  # whose caller has gone
+        if not batch:
+            return
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for work, done in batch:
-                if done.cancelled():
-                    continue  # its caller has gone
-                connection.execute("SAVEPOINT one")
-                try:
-                    result = work(connection)
-                except Exception as error:
-                    connection.execute("ROLLBACK TO one")
-                    ends.append((done, None, error))
-                else:
-                    ends.append((done, result, None))
-                connection.execute("RELEASE one")
-            connection.execute("COMMIT")
+            ends = self._at_a_go(connection, batch)
+            if ends is None:
+                ends = self._each_for_itself(connection, batch)
         except sqlite3.Error as error:  # the disk is full, the file is gone: nobody's write took place
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             ends = [(done, None, error) for _, done in batch]
         _tell(ends)
+
+    def _at_a_go(self, connection: sqlite3.Connection, batch: list[_Write]) -> list[_End] | None:
+        """Without a savepoint for each, which takes as long as the write; None where one failed and all was undone."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            ends: list[_End] = [(done, work(connection), None) for work, done in batch]
+        except Exception:
+            connection.execute("ROLLBACK")
+            return None
+        connection.execute("COMMIT")
+        return ends
+
+    def _each_for_itself(self, connection: sqlite3.Connection, batch: list[_Write]) -> list[_End]:
+        ends: list[_End] = []
+        connection.execute("BEGIN IMMEDIATE")
+        for work, done in batch:
+            connection.execute("SAVEPOINT one")
+            try:
+                result = work(connection)
+            except Exception as error:
+                connection.execute("ROLLBACK TO one")
+                ends.append((done, None, error))
+            else:
+                ends.append((done, result, None))
+            connection.execute("RELEASE one")
+        connection.execute("COMMIT")
+        return ends
 
     def _reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._read_connection is None:

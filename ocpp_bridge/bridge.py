@@ -65,6 +65,8 @@ class Bridge:
         reports.on_event = self.events.add
         self.knocks = Knocks(store, clock)
         self.audit = AuditLog(settings.var / "audit")
+        self.metrics.lost("audit", lambda: self.audit.lost)
+        self.metrics.lost("events", lambda: self.events.dropped)
         self.chargers = ChargerServer(
             [V16(), V201(), V21()],
             self.picture,
@@ -97,10 +99,9 @@ class Bridge:
 
     def _finished(self, command: Command) -> None:
         self._watches.finished(command)
-        self.audit.command(self._clock.now(), command.charger, command_event_json(command))
-        self.metrics.lost("audit", self.audit.lost)
-        self.metrics.lost("events", self.events.dropped)
-        self.events.add("command.finished", command.charger, command_event_json(command))
+        told = command_event_json(command)
+        self.audit.command(self._clock.now(), command.charger, told)
+        self.events.add("command.finished", command.charger, told)
 
     async def start(
         self,

@@ -83,10 +83,9 @@ class Metrics:
         """Calls of ours asked for and not ended yet, over all chargers."""
         self.queued.inc(change)
 
-    @harmless
-    def lost(self, of: str, count: int) -> None:
-        """`count` in all since the start."""
-        self._lost.labels(of).set(count)
+    def lost(self, of: str, count: Callable[[], int]) -> None:
+        """`count`, in all since the start, is asked for when somebody looks."""
+        self._lost.labels(of).set_function(count)
 
     @harmless
     def inbound(self, action: str, result: str) -> None:

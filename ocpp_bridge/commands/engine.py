@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +28,7 @@ from ocpp_bridge.commands.waiting import wait_for
 from ocpp_bridge.commands.watcher import Watcher
 from ocpp_bridge.commands.windows import Windows
 from ocpp_bridge.metrics import Metrics
-from ocpp_bridge.model import Command, CommandState
+from ocpp_bridge.model import Command, CommandState, changed
 from ocpp_bridge.picture import Picture
 from ocpp_bridge.server.connection import Connection
 from ocpp_bridge.store.base import BridgeStore, KeyReused
@@ -96,7 +95,7 @@ class Engine:
         """The charger's connection; waits up to `seconds` for one that is expected back."""
         live = self._picture.live(charger_id)
         deadline = self._clock.monotonic() + seconds
-        with live.listening() as changed:
+        with live.listening() as news:
             while (connection := self._connection_of(charger_id)) is None:
                 now = self._clock.now()
                 if live.connection_state(now) != "returning" or live.returns_until is None:
@@ -104,8 +103,8 @@ class Engine:
                 left = min(deadline - self._clock.monotonic(), (live.returns_until - now).total_seconds())
                 if left <= 0:
                     return None
-                changed.clear()
-                await wait_for(changed, left, self._clock)
+                news.clear()
+                await wait_for(news, left, self._clock)
         return connection
 
     async def refresh(self, charger_id: str, connector: int | None, max_age_s: float) -> None:
@@ -195,7 +194,9 @@ class Engine:
         windows = self._watcher.windows_of(command.charger)
         deadline = self._clock.monotonic() + windows.refresh_wait_s + windows.call_timeout_s
         async with lock:
-            command = self._note(await self._facts.resolved(command))
+            meant = await self._facts.resolved(command)
+            if meant is not command:
+                command = self._note(meant)
             sending = await self._may_send(command, deadline)
             if sending is None:
                 return
@@ -205,47 +206,54 @@ class Engine:
                 return
             request, command = made
             left = min(windows.call_timeout_s, deadline - self._clock.monotonic())
-            command = await self._save(replace(command, state="sent", sent_at=self._clock.now()))
+            command = await self._save(changed(command, {"state": "sent", "sent_at": self._clock.now()}))
             outcome = await connection.call(request, left)
         await self._answered(command, outcome)
 
     async def _may_send(self, command: Command, deadline: float) -> tuple[Connection, Command] | None:
         """The connection to send on and the command with the gate's leave; None where the command has ended here."""
         snapshot = await self._facts.snapshot(command)
-        decision = safety.decide(snapshot, safety.BEFORE_CONTACT)
-        if not decision.allowed:
-            await self._refuse(command, snapshot, decision)
-            return None
-        over = _over_already(command, snapshot)
+        connection = self._connection_of(command.charger)
+        waits = connection is None or bool(safety.to_refresh(snapshot))
+        decision = safety.decide(snapshot, safety.BEFORE_CONTACT if waits else safety.RULES)
+        over = _over_already(command, snapshot) if decision.allowed else None
         if over is not None:
             await self._finish(command, over)
             return None
-        connection = self._connection_of(command.charger)
-        if connection is None:
+        if waits and decision.allowed:
             await self._save(command)
-            wait_s = min(self._windows.returning_wait_s, deadline - self._clock.monotonic())
-            connection = await self.reach(command.charger, wait_s)
-            snapshot = await self._facts.snapshot(command)
-        if connection is None:
-            gone = Seen("disconnected", "disconnected", command.session, detail="the charger is not connected")
-            await self._finish(command, gone)
-            return None
-        unseen = safety.to_refresh(snapshot)
-        if unseen:
-            await self._save(command)
-            await self._look(connection, command.charger, unseen, self._windows.refresh_wait_s)
-            snapshot = await self._facts.snapshot(command)
-        decision = safety.decide(snapshot)
+            connection, snapshot = await self._contact(command, snapshot, connection, deadline)
+            if connection is None:
+                gone = Seen("disconnected", "disconnected", command.session, detail="the charger is not connected")
+                await self._finish(command, gone)
+                return None
+            decision = safety.decide(snapshot)
         if not decision.allowed:
             await self._refuse(command, snapshot, decision)
             return None
-        command = self._note(replace(command, connector=snapshot.connector, decision=decision.record(snapshot)))
+        assert connection is not None  # it was there, or was waited for
+        command = self._note(changed(command, {"connector": snapshot.connector, "decision": decision.record(snapshot)}))
         if snapshot.hazard:
             log.warning("hazard_act", command=command.id, charger=command.charger, connector=command.connector)
         if command.action == "inoperative":  # before the call: what is asked for out of danger stands, whatever comes
             await self._save(command)
             await self._holding.put(command)
         return connection, command
+
+    async def _contact(
+        self, command: Command, snapshot: safety.Snapshot, connection: Connection | None, deadline: float
+    ) -> tuple[Connection | None, safety.Snapshot]:
+        """The charger's connection, waited for where it is expected back, and what the gate sees once the charger was asked
+        for the status that it needs."""
+        if connection is None:
+            wait_s = min(self._windows.returning_wait_s, deadline - self._clock.monotonic())
+            connection = await self.reach(command.charger, wait_s)
+            snapshot = await self._facts.snapshot(command)
+        unseen = safety.to_refresh(snapshot)
+        if connection is not None and unseen:
+            await self._look(connection, command.charger, unseen, self._windows.refresh_wait_s)
+            snapshot = await self._facts.snapshot(command)
+        return connection, snapshot
 
     async def _request(self, connection: Connection, command: Command) -> tuple[Request, Command] | None:
         """The call, in the charger's OCPP version, and the command with what it was given for it; None where the version
@@ -254,7 +262,7 @@ class Engine:
         charger = self._picture.charger(command.charger)
         if command.action in version.numbered and "number" not in command.params:
             number = await self._store.next_transaction()  # one series of numbers for all that chargers want numbered
-            command = self._note(replace(command, params={**command.params, "number": number}))
+            command = self._note(changed(command, {"params": {**command.params, "number": number}}))
         evse, local = version.place(charger, command.connector or 0)
         session = await self._store.session(command.session) if command.session else None
         order = Order(command, self._clock.now(), evse, local, session, await self._facts.tokens(command))
@@ -277,11 +285,11 @@ class Engine:
             case wire.Answered(payload):
                 await self._read(command, kind.read(payload))
             case wire.Refused(code, description):
-                command = replace(command, answer=code, answered_at=self._clock.now())
+                command = changed(command, {"answer": code, "answered_at": self._clock.now()})
                 name = "not_supported" if outcome.not_supported else "call_error"
                 await self._finish(command, Seen("rejected", name, command.session, detail=description or code))
             case wire.InvalidAnswer(why):
-                command = replace(command, answered_at=self._clock.now())
+                command = changed(command, {"answered_at": self._clock.now()})
                 await self._watch_if_begun(command, Seen("not_verified", "invalid_answer", command.session, detail=why))
             case wire.TimedOut(sent):
                 await self._lost(command, "timed_out", sent, "no answer from the charger")
@@ -292,14 +300,18 @@ class Engine:
 
     async def _read(self, command: Command, reply: Reply) -> None:
         kind = KINDS[command.action]
-        command = replace(command, answer=reply.word[:50], effect=reply.data or None, answered_at=self._clock.now())
+        command = changed(
+            command, {"answer": reply.word[:50], "effect": reply.data or None, "answered_at": self._clock.now()}
+        )
         if reply.word in kind.good_answers and kind.confirmed_by is not None:
-            command = replace(command, effect=await self._confirmation(command, kind.confirmed_by) or command.effect)
+            command = changed(
+                command, {"effect": await self._confirmation(command, kind.confirmed_by) or command.effect}
+            )
         if reply.word in kind.good_answers:
-            await self._watch(replace(command, state="answered"), None)
+            await self._watch(changed(command, {"state": "answered"}), None)
         elif reply.word in kind.later_answers:
             later = Seen("not_verified", "scheduled", command.session, detail="the charger will do it when it is free")
-            await self._watch(replace(command, state="answered"), later)
+            await self._watch(changed(command, {"state": "answered"}), later)
         elif reply.word in NOT_SUPPORTED:
             await self._finish(command, Seen("rejected", "not_supported", command.session))
         else:
@@ -317,7 +329,7 @@ class Engine:
     async def _lost(self, command: Command, name: CommandState, sent: bool, detail: str) -> None:
         if not sent:
             detail = f"{detail}; it was never sent"
-            command = replace(command, sent_at=None)
+            command = changed(command, {"sent_at": None})
         end = Seen(name, name, command.session, detail=detail)
         await (self._watch_if_begun(command, end) if sent else self._finish(command, end))
 
@@ -335,10 +347,9 @@ class Engine:
 
     async def _refuse(self, command: Command, snapshot: safety.Snapshot, decision: safety.Decision) -> None:
         assert decision.rule is not None
-        command = replace(
+        command = changed(
             command,
-            refused={"rule": decision.rule, "why": decision.why or ""},
-            decision=decision.record(snapshot),
+            {"refused": {"rule": decision.rule, "why": decision.why or ""}, "decision": decision.record(snapshot)},
         )
         await self._finish(command, Seen("refused", "refused", command.session, detail=decision.why))
 
@@ -366,14 +377,16 @@ class Engine:
         if command.action == "operative" and end.state == "verified" and command.actor.operator:
             await self._holding.let_go(command)
         command = await self._save(
-            replace(
+            changed(
                 command,
-                state=end.state,
-                outcome=end.outcome,
-                session=end.session or command.session,
-                effect=end.effect or command.effect,
-                detail=end.detail,
-                finished_at=self._clock.now(),
+                {
+                    "state": end.state,
+                    "outcome": end.outcome,
+                    "session": end.session or command.session,
+                    "effect": end.effect or command.effect,
+                    "detail": end.detail,
+                    "finished_at": self._clock.now(),
+                },
             )
         )
         under_way = self._open.pop(command.id, None)

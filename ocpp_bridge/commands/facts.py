@@ -31,11 +31,11 @@ class Facts:
         given = {row.connector for row in charger.connectors} if charger else set()
         return sorted(given | {number for number in self._picture.live(charger_id).statuses if number > 0})
 
-    def targets(self, command: Command) -> list[int]:
-        """The connectors that the command touches: its own, those of its EVSE, or all."""
+    def targets(self, command: Command, known: list[int] | None = None) -> list[int]:
+        """The connectors that the command touches: its own, those of its EVSE, or all (of those `known`)."""
         if command.connector is not None:
             return [command.connector]
-        found = self.connectors(command.charger)
+        found = self.connectors(command.charger) if known is None else known
         evse = command.params.get("evse")
         if evse:
             charger = self._picture.charger(command.charger)
@@ -102,7 +102,7 @@ class Facts:
             known_connector=not known or connector in known,
             reason=command.reason,
             params=command.params,
-            targets=self.targets(command),
+            targets=self.targets(command, known),
             charger_sessions=tuple(live.sessions.values()),
             statuses=dict(live.statuses),
             current_since=current_since,
@@ -113,12 +113,10 @@ class Facts:
         )
 
     async def _last_session(self, command: Command, connector: int | None) -> Session | None:
-        """The newest on the connector; the store gives the newest of the charger first."""
         running = self._picture.live(command.charger).sessions_on(connector)
-        if running:
-            return running[-1]
-        found = await self._store.sessions(charger=command.charger, limit=200)
-        return next((session for session in found if session.connector == connector), None)
+        if running or connector is None:
+            return running[-1] if running else None
+        return await self._store.last_session(command.charger, connector)
 
     async def view(self, command: Command, *, with_sessions: bool) -> View:
         live = self._picture.live(command.charger)

@@ -31,12 +31,13 @@ class History:
     def put(self, command: Command, now: datetime) -> None:
         """A new command, or a step of a known one."""
         rows = self._by_charger.setdefault(command.charger, {})
-        if command.id not in rows:
-            self._by_age.setdefault(safety.horizon_s(command.action), deque()).append(command)
+        new = command.id not in rows
         rows[command.id] = command
         if command.actor.driver is not None:
             self._by_driver.setdefault(command.actor.driver, {})[command.id] = command
-        self._forget(now)
+        if new:
+            self._by_age.setdefault(safety.horizon_s(command.action), deque()).append(command)
+            self._forget(now)
 
     def drop(self, command: Command) -> None:
         """A command that came to be none: its key was used before."""

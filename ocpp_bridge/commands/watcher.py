@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -23,6 +24,7 @@ from ocpp_bridge.versions.base import Request
 log = structlog.get_logger(__name__)
 ASK_TIMEOUT_S = 5.0  # for a trigger on the way to an effect: it must not keep the line from a command
 MOST_ASKS = 24  # for one command
+AT_ONCE_S = 0.05  # an effect within this comes with the answer
 
 Planned = dict[tuple[str, int | None, int], Ask | None]  # what was to be asked so far, None once it was
 
@@ -55,24 +57,34 @@ class Watcher:
     async def watch(
         self, command: Command, otherwise: Seen | None, keep: Callable[[Command], Awaitable[Command]]
     ) -> Seen:
-        """The end. `otherwise` is the end where nothing at all has shown. `keep` stores the command before any waiting."""
+        """The end. `otherwise` is the end where nothing at all has shown. `keep` stores the command as it is; an effect that
+        comes with the answer does not wait for it: a kill in that moment is as one before the answer."""
         planned: Planned = {}
-        kept = False
         with self._picture.live(command.charger).listening() as changed:
-            while True:
-                changed.clear()
-                verdict = await self.judged(command)
-                if isinstance(verdict, Seen):
-                    break
-                if not kept:
-                    await keep(command)
-                    kept = True
-                until = self._ask_for(command, verdict, planned)
-                await wait_for(changed, (until - self._clock.now()).total_seconds() + 0.001, self._clock)
+            verdict = await self._seen(command, changed, planned, self._clock.monotonic() + AT_ONCE_S)
+            if isinstance(verdict, Pending):
+                await keep(command)
+                verdict = await self._seen(command, changed, planned, math.inf)
+        assert isinstance(verdict, Seen)
         late = otherwise is not None and otherwise.outcome == "scheduled"
         if otherwise is not None and (late or not verdict.effect) and verdict.state != "verified":
             return otherwise
         return verdict
+
+    async def _seen(
+        self, command: Command, changed: asyncio.Event, planned: Planned, deadline: float
+    ) -> Pending | Seen:
+        """Looks at every change, until there is an end or the deadline (monotonic) has passed."""
+        while True:
+            changed.clear()
+            verdict = await self.judged(command)
+            if isinstance(verdict, Seen):
+                return verdict
+            until = self._ask_for(command, verdict, planned)
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                return verdict
+            await wait_for(changed, min(left, (until - self._clock.now()).total_seconds() + 0.001), self._clock)
 
     async def stop(self) -> None:
         for task in list(self._asking):

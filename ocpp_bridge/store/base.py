@@ -136,6 +136,10 @@ class BridgeStore(Protocol):
         """The newest first."""
         ...
 
+    async def last_session(self, charger: str, connector: int) -> Session | None:
+        """The newest on this connector, running or not."""
+        ...
+
     # ---- out of service on purpose
 
     async def put_hold(self, hold: Hold) -> None:

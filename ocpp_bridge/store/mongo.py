@@ -57,6 +57,7 @@ class MongoStore:
         sessions = self._db["bridge_sessions"]
         await sessions.create_index("start_key", unique=True)
         await sessions.create_index([("charger", 1), ("transaction", 1)])
+        await sessions.create_index([("charger", 1), ("connector", 1)])
         await sessions.create_index([("driver", 1), ("state", 1)])
         await sessions.create_index("state")
         commands = self._db["bridge_commands"]
@@ -262,6 +263,11 @@ class MongoStore:
         asked = {"driver": driver, "charger": charger, "state": state}
         where = {name: value for name, value in asked.items() if value is not None}
         return await self._many("bridge_sessions", Session, where, [("_id", -1)], limit)
+
+    async def last_session(self, charger: str, connector: int) -> Session | None:
+        where = {"charger": charger, "connector": connector}
+        found = await self._many("bridge_sessions", Session, where, [("_id", -1)], 1)
+        return found[0] if found else None
 
     # ---- out of service on purpose
 

@@ -83,7 +83,10 @@ CREATE INDEX sessions_newest ON sessions (charger);
 _V6 = """
 CREATE TABLE reports (charger TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
 """
-MIGRATIONS = (_V1, _V2, _V3, _V4, _NEAR, _V6)
+_V7 = """
+CREATE INDEX sessions_connector ON sessions (charger, doc ->> 'connector');
+"""
+MIGRATIONS = (_V1, _V2, _V3, _V4, _NEAR, _V6, _V7)
 ATTEMPTS_KEPT = 200  # a charger; older ones go
 FEW = 20  # rows that are read at once, without the way to the reading thread
 
@@ -295,6 +298,10 @@ class SqliteStore:
 
         return self._engine.look(work) if charger is not None and limit <= FEW else await self._engine.read(work)
 
+    async def last_session(self, charger: str, connector: int) -> Session | None:
+        sql = "SELECT doc FROM sessions WHERE charger = ? AND doc ->> 'connector' = ? ORDER BY id DESC LIMIT 1"
+        return await self._find(Session, sql, charger, connector)
+
     # ---- out of service on purpose
 
     async def put_hold(self, hold: Hold) -> None:
@@ -312,11 +319,12 @@ class SqliteStore:
 
     async def add_command(self, command: Command) -> Command:
         def work(c: Connection) -> Command:
+            new = c.execute(f"{_INSERT_COMMAND} ON CONFLICT (key) DO NOTHING", _command_row(command)).rowcount
+            if new:
+                return command
             row = c.execute("SELECT doc FROM commands WHERE key = ?", (command.idempotency_key,)).fetchone()
             found = _one(Command, row)
-            if found is None:
-                _put_command(c, command)
-                return command
+            assert found is not None
             if found.body_hash != command.body_hash:
                 raise KeyReused(command.idempotency_key)
             return found
@@ -405,12 +413,19 @@ def _put_session(c: Connection, session: Session) -> None:
     c.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _json(session)))
 
 
-def _put_command(c: Connection, command: Command) -> None:
+_INSERT_COMMAND = "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+def _command_row(command: Command) -> tuple[Any, ...]:
     row = (command.id, command.idempotency_key, command.charger, command.actor.driver, _moment(command.created_at))
+    return (*row, command.finished, _json(command))
+
+
+def _put_command(c: Connection, command: Command) -> None:
     c.execute(
-        "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+        f"{_INSERT_COMMAND} ON CONFLICT (id) DO UPDATE"
         " SET finished = excluded.finished, doc = excluded.doc",  # the rest of a command never changes
-        (*row, command.finished, _json(command)),
+        _command_row(command),
     )
 
 

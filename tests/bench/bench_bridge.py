@@ -26,11 +26,19 @@ import httpx
 import psutil
 import uvloop
 
-from tests.bench.chargers import BenchCharger, all_of, answer_commands, fleet, identity
+from tests.bench.acts import Act, ApiLane, charged, play, tokens
+from tests.bench.chargers import BenchCharger, all_of, fleet, identity
 
 CORES = sorted(os.sched_getaffinity(0))
 STORM = 5000
 COMMAND_CHARGERS = 50
+ACTS: tuple[
+    tuple[Act, str], ...
+] = (  # unlock first: its status is fresh then, as it is for a driver who has just stopped
+    ("unlock", "unlock by a driver"),
+    ("trigger", "trigger of a status"),
+    ("get_local_list_version", "read of the list version"),
+)
 
 
 @dataclass
@@ -93,15 +101,17 @@ class BridgeUnderTest:
 
 
 @contextmanager
-def bridge(chargers: int) -> Iterator[BridgeUnderTest]:
+def bridge(chargers: int, connectors: int = 1) -> Iterator[BridgeUnderTest]:
     """The real process with its store on disk."""
+    rows = [{"connector": number, "evse": number} for number in range(1, connectors + 1)]
     with tempfile.TemporaryDirectory(prefix="bench-bridge-") as folder:
         network = {
             "sites": [{"id": "s", "name": "Site"}],
-            "chargers": [
-                {"id": identity(n), "site": "s", "connectors": [{"connector": 1, "evse": 1}]} for n in range(chargers)
+            "chargers": [{"id": identity(n), "site": "s", "connectors": rows} for n in range(chargers)],
+            "tokens": [
+                {"id": "TAGADA", "driver": "drv-ada"},
+                *(token for n in range(chargers) for token in tokens(identity(n), connectors)),
             ],
-            "tokens": [{"id": "TAGADA", "driver": "drv-ada"}],
         }
         path = Path(folder) / "network.json"
         path.write_text(json.dumps(network))
@@ -235,75 +245,64 @@ async def calm(seconds: float) -> Row:
     return Row("p99 at 500 connections x 1 message/s", "< 10 ms", f"{p99:.1f} ms (p50 {p50:.1f})", p99 < 10)
 
 
-@dataclass
-class ApiLane:
-    """One kept-alive connection to the API. By hand: a full HTTP client costs more than what is measured."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    key: str
-
-    @classmethod
-    async def open(cls, ours: BridgeUnderTest) -> ApiLane:
-        host, _, port = ours.api.removeprefix("http://").partition(":")
-        return cls(*await asyncio.open_connection(host, int(port)), ours.key)
-
-    async def command(self, number: int) -> float:
-        """Reads a charger's local list version; the seconds from request to response."""
-        body = json.dumps(
-            {
-                "action": "get_local_list_version",
-                "actor": {"tier": 4},
-                "reason": "bench",
-                "idempotency_key": secrets.token_hex(8),
-                "wait_s": 20,
-            }
-        )
-        head = (
-            f"POST /v1/chargers/{identity(number)}/commands HTTP/1.1\r\nHost: bridge\r\nAuthorization: Bearer {self.key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        began = time.perf_counter()
-        self.writer.write((head + body).encode())
-        answer = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(answer.partition("content-length: ")[2].partition("\r\n")[0])
-        found = await self.reader.readexactly(length)
-        took = time.perf_counter() - began
-        if not answer.startswith("http/1.1 200") or json.loads(found)["state"] != "verified":
-            raise SystemExit(f"a command ended as {found[:300]!r}")
-        return took
-
-
 async def commands(count: int) -> list[Row]:
-    """An operator reads a charger's local list version: HTTP request, gate, stored, CALL, answer, stored, response."""
-    with bridge(COMMAND_CHARGERS) as ours:
+    """HTTP request, gate, stored, CALL, answer, effect, stored, response; one at a time, then on every charger at once."""
+    each = max(1, count // COMMAND_CHARGERS)
+    connectors = 2 * each + 1
+    rows: list[Row] = []
+    with bridge(COMMAND_CHARGERS, connectors) as ours:
         await listening(ours.port)
         chargers = await fleet(f"ws://127.0.0.1:{ours.port}", COMMAND_CHARGERS, "1.6")
         await all_of(chargers, BenchCharger.boot)
-        players = [asyncio.create_task(answer_commands(charger)) for charger in chargers]
-        lanes = [await ApiLane.open(ours) for _ in range(COMMAND_CHARGERS)]
-        for n in range(30):
-            await lanes[0].command(n % COMMAND_CHARGERS)
-        alone = [await lanes[0].command(n % COMMAND_CHARGERS) for n in range(count)]
-        began = time.perf_counter()
-        each = max(1, count // COMMAND_CHARGERS)
-
-        async def run(number: int) -> None:
-            for _ in range(each):
-                await lanes[number].command(number)
-
-        await asyncio.gather(*(run(n) for n in range(COMMAND_CHARGERS)))
-        rate = each * COMMAND_CHARGERS / (time.perf_counter() - began)
+        await all_of(chargers, lambda charger: charged(charger, connectors))
+        players = [asyncio.create_task(play(charger)) for charger in chargers]
+        lanes = [await ApiLane.open(ours.api, ours.key) for _ in range(COMMAND_CHARGERS)]
+        for act, what in ACTS:  # each connector once an act: the gate unlocks one once in half a minute
+            for charger in chargers:
+                await lanes[0].command(charger.identity, act, 1)
+            alone = [
+                await lanes[0].command(charger.identity, act, 2 + turn) for turn in range(each) for charger in chargers
+            ]
+            found = await at_once(ours.process, chargers, lanes, act, range(2 + each, 2 + 2 * each))
+            p50 = statistics.median(alone) * 1000
+            rows += [
+                Row(f"{what} over HTTP, one at a time", "p50 < 3 ms", f"{p50:.2f} ms", p50 < 3),
+                Row(f"{what} over HTTP, {len(lanes)} at a time", ">= 900/s", found.text, found.rate >= 900),
+            ]
         for lane in lanes:
             lane.writer.close()
         for player in players:
             player.cancel()
         await all_of(chargers, lambda charger: charger.socket.close())
-    p50 = statistics.median(alone) * 1000
-    return [
-        Row("a command over HTTP, one at a time", "p50 < 3 ms", f"{p50:.2f} ms", p50 < 3),
-        Row("commands over HTTP, 50 at a time", ">= 900/s", f"{rate:.0f}/s", rate >= 900),
-    ]
+    return rows
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A second, and CPU each in the bridge and in the load, which has a core of its own."""
+
+    rate: float
+    server_s: float
+    load_s: float
+
+    @property
+    def text(self) -> str:
+        return f"{self.rate:.0f}/s (CPU each {self.server_s * 1000:.2f} ms, the load's {self.load_s * 1000:.2f} ms)"
+
+
+async def at_once(
+    server: psutil.Process, chargers: list[BenchCharger], lanes: list[ApiLane], act: Act, connectors: range
+) -> Rate:
+    before, own_before, began = cpu_s(server), time.process_time(), time.perf_counter()
+
+    async def run(charger: BenchCharger, lane: ApiLane) -> None:
+        for connector in connectors:
+            await lane.command(charger.identity, act, connector)
+
+    await asyncio.gather(*(run(charger, lane) for charger, lane in zip(chargers, lanes, strict=True)))
+    count = len(lanes) * len(connectors)
+    took, spent, own = time.perf_counter() - began, cpu_s(server) - before, time.process_time() - own_before
+    return Rate(count / took, spent / count, own / count)
 
 
 def print_table(rows: list[Row]) -> None:

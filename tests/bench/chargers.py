@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 STAMP = datetime.now(UTC).isoformat(timespec="seconds")  # as a charger whose clock is right
@@ -138,18 +137,3 @@ async def fleet(base: str, count: int, version: str, *, at_once: int = 50) -> li
 
 async def all_of(chargers: Sequence[BenchCharger], work: Callable[[BenchCharger], Awaitable[None]]) -> None:
     await asyncio.gather(*(work(charger) for charger in chargers))
-
-
-async def answer_commands(charger: BenchCharger) -> None:
-    """Plays a charger that accepts whatever the bridge asks, and reports its status where it is asked for it."""
-    try:
-        async for text in charger.socket:
-            frame = orjson.loads(text)
-            if frame[0] != 2:
-                continue
-            answer: dict[str, Any] = {"status": "Accepted"}
-            if frame[2] == "GetLocalListVersion":
-                answer = {"listVersion": 7} if charger.version == "1.6" else {"versionNumber": 7}
-            await charger.socket.send(orjson.dumps([3, frame[1], answer]).decode())
-    except ConnectionClosed:
-        return  # the bench is over

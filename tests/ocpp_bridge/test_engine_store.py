@@ -46,6 +46,28 @@ async def test_a_command_that_waits_for_nothing_is_stored_before_it_is_sent_and_
     assert seen == ["add sent", "verified"]
 
 
+async def test_an_effect_that_comes_with_the_answer_is_stored_with_the_end_and_a_later_one_is_waited_for_in_the_store(
+    quick: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = writes(quick, monkeypatch)
+    async with quick.charger() as charger:
+        await charger.boot()
+        asked = asyncio.create_task(quick.command("trigger", "k1", message="StatusNotification", connector=1))
+        await charger.expect_request("TriggerMessage", {"status": "Accepted"})
+        await charger.status("Preparing")
+        assert (await asked)["state"] == "verified"
+        assert seen == ["add sent", "verified"]
+        seen.clear()
+        asked = asyncio.create_task(quick.command("trigger", "k2", message="StatusNotification", connector=1))
+        await charger.expect_request("TriggerMessage", {"status": "Accepted"})
+        while not (stored := [row for row in await quick.bridge._store.unfinished_commands() if row.answer]):
+            await asyncio.sleep(0.01)
+        assert [(row.state, row.answer) for row in stored] == [("answered", "Accepted")]
+        await charger.status("Preparing")
+        assert (await asked)["state"] == "verified"
+        assert seen == ["add sent", "answered", "verified"]
+
+
 async def test_a_command_that_waits_for_its_turn_is_stored_while_it_waits(
     quick: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

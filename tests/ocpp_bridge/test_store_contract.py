@@ -217,6 +217,15 @@ class Contract:
         assert await store.session_of("CL-1", "2") == session(2, driver="drv-ben")
         assert await store.session_of("CL-2", "2") is None
 
+    async def test_the_last_session_of_a_connector(self, store: BridgeStore) -> None:
+        await store.add_session(session(1))
+        await store.add_session(session(2, state="ended", meter_wh=7.0))
+        await store.add_session(session(3, connector=2))
+        await store.add_session(session(4, charger="CL-2"))
+        assert await store.last_session("CL-1", 1) == session(2, state="ended", meter_wh=7.0)
+        assert await store.last_session("CL-1", 2) == session(3, connector=2)
+        assert await store.last_session("CL-1", 3) is None
+
     async def test_a_key_is_one_command_and_another_body_is_refused(self, store: BridgeStore) -> None:
         first = command()
         assert await store.add_command(first) == first
