@@ -40,12 +40,12 @@ def add_routes(app: App, services: Services) -> None:
         command = _command(charger.id, body, services, operator=scope == "operator")
         wait_s = number(body.get("wait_s"), "wait_s", DEFAULT_WAIT_S, 0, LONGEST_WAIT_S)
         try:
-            kept = await engine.submit(command)
+            found = await engine.run(command, wait_s)
         except KeyReused:
             raise Problem(409, "key-reused", "This idempotency_key was used for another command.") from None
         except EngineStopped:
             raise Problem(503, "restarting", "The bridge is being restarted; nothing was sent. Ask again.") from None
-        return _shown(await engine.wait(kept.id, wait_s))
+        return _shown(found)
 
     @app.get("/v1/commands/<command_id:str>", name="command")
     async def command(request: Request, command_id: str) -> HTTPResponse:

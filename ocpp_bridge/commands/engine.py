@@ -72,16 +72,20 @@ class Engine:
 
     # ---- from outside
 
-    async def submit(self, command: Command) -> Command:
-        """Begins the command, or finds the one with its key; returns when it is stored. Raises store.KeyReused and
-        EngineStopped."""
+    async def run(self, command: Command, seconds: float) -> Command:
+        """Begins the command, or finds the one with its key; returns it at its end or after `seconds`, and not before it is
+        stored. Raises store.KeyReused and EngineStopped."""
+        deadline = self._clock.monotonic() + seconds
         under_way = self._by_key.get(command.idempotency_key)
         if under_way is None:
             under_way = self._launch(command, self._begun(command))
+            await wait_for(under_way.done, seconds, self._clock)
         kept = await asyncio.shield(under_way.kept)
         if kept.body_hash != command.body_hash:
             raise KeyReused(command.idempotency_key)
-        return kept
+        if kept.id == under_way.command.id and under_way.done.is_set():
+            return under_way.command
+        return await self.wait(kept.id, deadline - self._clock.monotonic()) or kept
 
     async def wait(self, command_id: str, seconds: float) -> Command | None:
         """The command, at its end or after `seconds`; None where there is no such command."""
@@ -167,21 +171,23 @@ class Engine:
         try:
             await work
         except KeyKnown as known:
-            self._forget(command)
+            self._forget(under_way)
             under_way.kept.set_result(known.command)
         except Exception as error:  # a command must have an end, whatever went wrong on the way
             log.exception("command_failed", command=command.id)
             if not under_way.kept.done():  # never stored, so never sent: whoever asked is told, and may ask again
-                self._forget(command)
+                self._forget(under_way)
                 under_way.kept.set_exception(error)
                 return
             await self._finish(under_way.command, Seen("disconnected", "disconnected", command.session, detail=FAILED))
 
-    def _forget(self, command: Command) -> None:
+    def _forget(self, under_way: UnderWay) -> None:
         """A command that never came to be."""
+        command = under_way.command
         self._history.drop(command)
         self._open.pop(command.id, None)
         self._by_key.pop(command.idempotency_key, None)
+        under_way.done.set()
 
     async def _begun(self, command: Command) -> None:
         known = await self._store.command_of(command.idempotency_key)

@@ -10,7 +10,7 @@ from ocpp_bridge.model import Command
 
 @dataclass(slots=True)
 class UnderWay:
-    """A command under way, as it is now. `kept`: as it was stored first; `done` is set at its end."""
+    """A command under way, as it is now. `kept`: as it was stored first; `done` is set at its end, and where it is none."""
 
     command: Command
     kept: asyncio.Future[Command]
