@@ -203,16 +203,21 @@ class Engine:
             meant = await self._facts.resolved(command)
             if meant is not command:
                 command = self._note(meant)
-            sending = await self._may_send(command, deadline)
-            if sending is None:
-                return
-            connection, command = sending
-            made = await self._request(connection, command)
-            if made is None:
-                return
-            request, command = made
-            left = min(windows.call_timeout_s, deadline - self._clock.monotonic())
-            command = await self._save(changed(command, {"state": "sent", "sent_at": self._clock.now()}))
+            with self._picture.live(command.charger).listening() as news:
+                sending = await self._may_send(command, deadline)
+                if sending is None:
+                    return
+                connection, command = sending
+                made = await self._request(connection, command)
+                if made is None:
+                    return
+                request, command = made
+                left = min(windows.call_timeout_s, deadline - self._clock.monotonic())
+                command = await self._save(changed(command, {"state": "sent", "sent_at": self._clock.now()}))
+            if news.is_set():
+                if not await self._may_still(command):
+                    return
+                command = changed(command, {"sent_at": self._clock.now()})  # what came before is not its effect
             outcome = await connection.call(request, left)
         await self._answered(command, outcome)
 
@@ -245,6 +250,17 @@ class Engine:
             await self._save(command)
             await self._holding.put(command)
         return connection, command
+
+    async def _may_still(self, command: Command) -> bool:
+        """Asked where the charger has said something since the gate was asked, while the command went to the store, say.
+        False where the command has ended here, unsent."""
+        snapshot = await self._facts.snapshot(command)
+        decision, over = safety.decide(snapshot), _over_already(command, snapshot)
+        if decision.allowed and over is None:
+            return True
+        command = changed(command, {"sent_at": None})
+        await (self._finish(command, over) if over and decision.allowed else self._refuse(command, snapshot, decision))
+        return False
 
     async def _contact(
         self, command: Command, snapshot: safety.Snapshot, connection: Connection | None, deadline: float

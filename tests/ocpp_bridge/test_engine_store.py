@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ocpp_bridge.commands.watcher import AT_ONCE_S
 from ocpp_bridge.model import Command
 from tests.ocpp_bridge.conftest import Launch, Running
 
@@ -60,12 +61,35 @@ async def test_an_effect_that_comes_with_the_answer_is_stored_with_the_end_and_a
         seen.clear()
         asked = asyncio.create_task(quick.command("trigger", "k2", message="StatusNotification", connector=1))
         await charger.expect_request("TriggerMessage", {"status": "Accepted"})
-        while not (stored := [row for row in await quick.bridge._store.unfinished_commands() if row.answer]):
-            await asyncio.sleep(0.01)
-        assert [(row.state, row.answer) for row in stored] == [("answered", "Accepted")]
+        for _ in range(100):
+            [stored] = await quick.bridge._store.unfinished_commands()
+            if stored.state == "answered":
+                break
+            await asyncio.sleep(AT_ONCE_S)
+        assert (stored.state, stored.answer) == ("answered", "Accepted")
         await charger.status("Preparing")
         assert (await asked)["state"] == "verified"
         assert seen == ["add sent", "answered", "verified"]
+
+
+async def test_what_a_charger_says_while_the_command_goes_to_the_store_counts(
+    quick: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with quick.charger() as charger:
+        await charger.boot("Finishing")
+        add = quick.bridge._store.add_command
+
+        async def somebody_plugs_in(command: Command) -> Command:
+            found = await add(command)
+            await charger.start("TAGBEN")
+            return found
+
+        monkeypatch.setattr(quick.bridge._store, "add_command", somebody_plugs_in)
+        body = {"action": "unlock", "connector": 1, "actor": {"tier": 4}, "idempotency_key": "k1", "wait_s": 5}
+        done = (await quick.operator.post("/v1/chargers/CL-1042/commands", json=body)).json()
+        assert (done["state"], done["sent_at"]) == ("refused", None)
+        assert done["refused"]["rule"] == "no-unlock-while-charging"
+        await charger.no_request()
 
 
 async def test_a_command_that_waits_for_its_turn_is_stored_while_it_waits(
