@@ -234,6 +234,11 @@ class Command:
     def finished(self) -> bool:
         return self.state in FINAL_STATES
 
+    @property
+    def hazard(self) -> bool:
+        """Asked for because somebody reported danger."""
+        return self.reason == "hazard"
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:

@@ -38,6 +38,7 @@ from ocpp_bridge.wire import session as wire
 log = structlog.get_logger(__name__)
 NEVER_SENT = "the bridge was restarted before this was sent"
 ANSWER_LOST = "the bridge was restarted before the answer came, and no effect was seen"
+NOT_THEIRS = frozenset({"unknown-tier", "hazard-first", "tier-too-low"})  # refusals of who asks, not of the moment
 FAILED = "the bridge failed on this command; what the charger did is not known"
 
 
@@ -65,7 +66,7 @@ class Engine:
         self._holding = Holding(store, picture, clock)
         self.refresher = Refresher(clock)
         self.on_finished: Callable[[Command], None] | None = None
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: dict[tuple[str, bool], asyncio.Lock] = {}  # a charger has two: danger waits for no other
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: dict[str, UnderWay] = {}
         self._by_key: dict[str, UnderWay] = {}
@@ -194,7 +195,7 @@ class Engine:
         if known is not None:
             raise KeyKnown(known)
         self._note(command)
-        lock = self._locks.setdefault(command.charger, asyncio.Lock())
+        lock = self._locks.setdefault((command.charger, command.hazard), asyncio.Lock())
         if lock.locked():
             await self._save(command)
         windows = self._watcher.windows_of(command.charger)
@@ -227,6 +228,8 @@ class Engine:
         connection = self._connection_of(command.charger)
         waits = connection is None or bool(safety.to_refresh(snapshot))
         decision = safety.decide(snapshot, safety.BEFORE_CONTACT if waits else safety.RULES)
+        if command.hazard and command.action == "inoperative" and decision.rule not in NOT_THEIRS:
+            await self._hold(command)  # also where the charger cannot be told now
         over = _over_already(command, snapshot) if decision.allowed else None
         if over is not None:
             await self._finish(command, over)
@@ -244,12 +247,16 @@ class Engine:
             return None
         assert connection is not None  # it was there, or was waited for
         command = self._note(changed(command, {"connector": snapshot.connector, "decision": decision.record(snapshot)}))
-        if snapshot.hazard:
+        if command.hazard:
             log.warning("hazard_act", command=command.id, charger=command.charger, connector=command.connector)
-        if command.action == "inoperative":  # before the call: what is asked for out of danger stands, whatever comes
-            await self._save(command)
-            await self._holding.put(command)
+        if command.action == "inoperative" and not command.hazard:
+            await self._hold(command)
         return connection, command
+
+    async def _hold(self, command: Command) -> None:
+        """Before the call: what is asked for stands, whatever the charger says to it."""
+        await self._save(command)
+        await self._holding.put(command)
 
     async def _may_still(self, command: Command) -> bool:
         """Asked where the charger has said something since the gate was asked, while the command went to the store, say.

@@ -17,7 +17,7 @@ class Holding:
         self._clock = clock
 
     async def put(self, command: Command) -> None:
-        reason: Literal["hazard", "operator"] = "hazard" if command.reason == "hazard" else "operator"
+        reason: Literal["hazard", "operator"] = "hazard" if command.hazard else "operator"
         number = command.connector or 0
         hold = Hold(command.charger, number, reason, self._clock.now(), command.id, command.actor.driver)
         live = self._picture.live(command.charger)
@@ -26,6 +26,7 @@ class Holding:
             return  # an operator's own does not replace it
         await self._store.put_hold(hold)
         live.holds[number] = hold
+        live.changed()  # a command that waits for its turn at the store must know
 
     async def let_go(self, command: Command) -> None:
         """An operator's operative took effect: the connector is back in service on purpose."""

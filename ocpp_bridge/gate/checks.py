@@ -121,7 +121,7 @@ def _hazards_by_one_driver(s: Snapshot) -> str | None:
         (other.charger, other.connector)
         for other in s.recent
         if other.id != s.command_id
-        and other.reason == "hazard"
+        and other.hazard
         and other.action == s.action
         and other.actor.driver == s.actor.driver
         and other.state != "refused"
@@ -254,9 +254,12 @@ def no_free_energy(s: Snapshot) -> str | None:
 
 
 def once(s: Snapshot) -> str | None:
+    own = next((other for other in s.recent if other.id == s.command_id), None)
     for other in s.recent:
         if other.id == s.command_id or other.finished or other.charger != s.charger or other.created_at > s.now:
             continue
+        if own is not None and other.state == "queued" and not other.hazard and _later(other, own):
+            continue  # it waits behind this one, and is asked when this one is under way
         if _same(s, other):
             return f"command {other.id} is doing this already"
         if other.action in data.CONFLICTS.get(s.action, ()) and not s.hazard and _touches(s, other):
@@ -265,6 +268,10 @@ def once(s: Snapshot) -> str | None:
         for running in s.token_sessions:
             return f"the id token has a running session at {running.charger}"
     return None
+
+
+def _later(other: Command, own: Command) -> bool:
+    return (other.created_at, other.id) > (own.created_at, own.id)
 
 
 def _same(s: Snapshot, other: Command) -> bool:

@@ -270,6 +270,51 @@ async def test_danger_stops_anybodys_session_and_takes_the_connector_out(quick: 
         await charger.no_request()
 
 
+async def test_danger_at_a_charger_that_cannot_be_told_is_held_all_the_same(quick: Running) -> None:
+    stranger = {"driver": "guest:sms_9", "tier": 0}
+    gone = await drive(quick, "inoperative", connector=1, reason="hazard", actor=stranger)
+    assert (gone["state"], gone["sent_at"]) == ("disconnected", None)
+    assert (await quick.connector(1))["held"]["reason"] == "hazard"
+    async with quick.charger() as charger:
+        await charger.boot()
+        assert (await quick.start("k1"))["refused"]["rule"] == "hazard-first"
+        by_nobody = await drive(quick, "inoperative", "d2", connector=2, reason="hazard", actor={"tier": 0})
+        assert by_nobody["refused"]["rule"] == "hazard-first"
+        assert (await quick.connector(2))["held"] is None
+        await charger.no_request()
+
+
+async def test_danger_waits_for_no_other_command_and_that_one_is_not_sent(running: Running) -> None:
+    """A start asks for a status that does not come; danger is reported meanwhile."""
+    async with running.charger() as charger:
+        await charger.send("BootNotification", chargePointVendor="Acme", chargePointModel="One")
+        start = drive(running, "start", connector=1, token="TAGADA", wait_s=10)
+        await charger.expect_request("TriggerMessage", ACCEPTED)
+        danger = drive(running, "inoperative", "d2", connector=1, reason="hazard", actor={"driver": "x", "tier": 0})
+        await charger.expect_request("ChangeAvailability", ACCEPTED)
+        await charger.status("Preparing")
+        assert (await start)["refused"]["rule"] in {"hazard-first", "once"}
+        await charger.status("Unavailable")
+        assert (await danger)["state"] == "verified"
+
+
+async def test_who_came_first_is_served_first(running: Running) -> None:
+    """The second waits behind the first and must not be the reason to refuse it."""
+    ben = {"token": "TAGBEN", "actor": {"driver": "drv-ben", "tier": 1}}
+    async with running.charger() as charger:
+        await charger.send("BootNotification", chargePointVendor="Acme", chargePointModel="One")
+        first = drive(running, "start", connector=1, token="TAGADA", wait_s=0)
+        asked = await charger.take("TriggerMessage")
+        second = await drive(running, "start", "d2", connector=1, wait_s=0, **ben)
+        assert second["state"] == "queued"
+        await charger.raw([3, asked[1], ACCEPTED])
+        await charger.status("Preparing")
+        assert (await charger.expect_request("RemoteStartTransaction", ACCEPTED))["idTag"] == "TAGADA"
+        done = (await running.api.get(f"/v1/commands/{second['id']}?wait_s=5")).json()
+        assert done["refused"]["rule"] == "once"
+        assert (await first)["state"] == "queued"
+
+
 # ---- reads, lists, reservations
 
 
