@@ -33,6 +33,7 @@ class EventLog:
         self._stored = asyncio.Condition()
         self._last_stored = 0
         self._task: asyncio.Task[None] | None = None
+        self._ending = False
         self.dropped = 0
 
     @property
@@ -45,12 +46,11 @@ class EventLog:
         self._task = asyncio.create_task(self._run(), name="events")
 
     async def stop(self) -> None:
-        """Writes what waits, once, and ends."""
+        """Writes what waits, once, and ends. A write is not cut short: nobody would know whether it took place."""
+        self._ending = True
+        self._come.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            while self._waiting and await self._write():
-                pass
+            await self._task
 
     def add(self, kind: str, charger: str | None, data: dict[str, Any]) -> None:
         if len(self._waiting) >= WAITING_LIMIT:
@@ -60,13 +60,16 @@ class EventLog:
         self._come.set()
 
     async def _run(self) -> None:
-        while True:
+        while not self._ending:
             await self._come.wait()
             await asyncio.sleep(GATHER_S)
             self._come.clear()
             while self._waiting:
-                if not await self._write():
-                    await asyncio.sleep(RETRY_S)
+                if await self._write():
+                    continue
+                if self._ending:
+                    return
+                await asyncio.sleep(RETRY_S)
 
     async def _write(self) -> bool:
         """Stores the oldest of what waits under the next numbers; False where the store would not have it."""

@@ -148,6 +148,7 @@ async def test_a_store_that_fails_delays_events_and_harms_nobody() -> None:
     for number in range(3):
         events.add("charger.booted", "CL-1", {"n": number})
     await asyncio.wait_for(events.beyond(2), 5)
-    assert [(row.seq, row.data["n"]) for row in store.kept] == [(1, 0), (2, 1), (3, 2)]
-    assert store.kept[0].at <= datetime.now(UTC)
+    events.add("charger.booted", "CL-1", {"n": 3})
     await events.stop()
+    assert [(row.seq, row.data["n"]) for row in store.kept] == [(1, 0), (2, 1), (3, 2), (4, 3)]
+    assert store.kept[0].at <= datetime.now(UTC)

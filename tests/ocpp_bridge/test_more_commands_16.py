@@ -331,6 +331,16 @@ async def test_tc_054_trigger_is_verified_by_the_message(quick: Running) -> None
         assert (await drive(quick, "trigger", "d3", message="BootNotification"))["refused"]["rule"] == "tier-too-low"
 
 
+async def test_a_neighbours_status_is_not_the_one_that_was_asked_for(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        for turn, connector, outcome in (("d1", 2, "accepted_no_effect"), ("d2", 1, "verified")):
+            command = drive(quick, "trigger", turn, message="StatusNotification", connector=1)
+            await charger.expect_request("TriggerMessage", ACCEPTED)
+            await charger.status("Available", connector)
+            assert (await command)["outcome"] == outcome
+
+
 async def test_tc_042_list_version_and_tc_043_list_confirmed_by_its_version(quick: Running) -> None:
     async with quick.charger() as charger:
         await charger.boot()
