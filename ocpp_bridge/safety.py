@@ -83,6 +83,7 @@ RULES: tuple[Rule, ...] = (
     Rule("own-session-only", checks.own_token_only, _on("start", "reserve")),
     Rule("own-session-only", checks.own_reservation_only, _on("cancel_reservation")),
     Rule("no-free-energy", checks.no_free_energy, _on("start", "reserve")),
+    Rule("no-start-on-trouble", checks.plug_unfit, _on("start")),
     Rule("out-of-service-on-purpose", checks.out_of_service_on_purpose, _on("operative")),
     Rule("once", checks.once, _ANY),
     Rule("rate", checks.rate, _ANY),

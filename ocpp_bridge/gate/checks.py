@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from ocpp_bridge.gate import data
@@ -174,6 +175,17 @@ def no_start_on_trouble(s: Snapshot) -> str | None:
     return data.NO_START.get(s.status.status) if s.status else "the connector's status is not known"
 
 
+def plug_unfit(s: Snapshot) -> str | None:
+    """What the driver reports of the plug; where danger is reported, hazard-first has refused before."""
+    if s.actor.operator or not _words(s.reason) & data.PLUG_UNFIT:
+        return None
+    return "the driver reports that the plug is stuck, hot, wet or damaged"
+
+
+def _words(reason: str) -> frozenset[str]:
+    return frozenset(re.findall("[a-z]+", reason.lower()))
+
+
 def reserve_free_only(s: Snapshot) -> str | None:
     if not s.known_connector:
         return "the charger has no such connector"
@@ -198,7 +210,7 @@ def no_unlock_while_charging(s: Snapshot) -> str | None:
 
 
 def neighbour_safe_reset(s: Snapshot) -> str | None:
-    if s.reason in data.CABLE_REASONS:
+    if _words(s.reason) & data.CABLE_HELD:
         return "a reset does not free a cable"
     scope = set(s.targets)
     if any(session.connector in scope for session in s.charger_sessions):

@@ -89,7 +89,9 @@ BARRED_BY_HAZARD = frozenset({"start", "unlock", "reset", "operative", "reserve"
 UNLOCK_WITHIN_S = 3600.0  # after the end of the driver's session
 NO_POWER_W = 50.0  # standby, not charging
 DANGER_ERRORS = frozenset({"HighTemperature", "GroundFailure", "OverCurrentFailure", "PowerSwitchFailure"})
-CABLE_REASONS = frozenset({"cable_stuck", "connector_stuck", "connector_locked", "plug_stuck"})
+# Words of a command's reason (`connector_stuck`, `report_damage`) that say what the driver reports of the plug.
+CABLE_HELD = frozenset({"stuck", "locked", "jammed"})
+PLUG_UNFIT = CABLE_HELD | {"hot", "wet", "damage", "damaged"}
 
 # What makes a reset worth its while besides a fault: a command of late that the charger failed.
 FAILED_COUNTS_S = 900.0

@@ -189,6 +189,12 @@ def test_no_start_on_trouble_of_the_whole_charger_or_a_running_session_or_no_con
     assert refused(start(known_connector=False)) == "no-start-on-trouble"
 
 
+@pytest.mark.parametrize("reason", ["connector_stuck", "plug_hot", "The plug is WET", "report_damage"])
+def test_no_start_on_a_plug_that_the_driver_reports_unfit(reason: str) -> None:
+    assert refused(start(reason=reason)) == "no-start-on-trouble"
+    assert decide(start(reason="session_not_starting, cable shot in")).allowed
+
+
 def test_a_stop_is_allowed_whatever_the_status() -> None:
     for name in get_args(ConnectorStatus):
         assert decide(stop(status=status(name, 9999))).allowed

@@ -96,7 +96,7 @@ class Histories(RuleBasedStateMachine):
         action=st.sampled_from(ACTIONS),
         connector=connectors,
         token=st.sampled_from(sorted(TOKENS)),
-        reason=st.sampled_from(["help", "help", "help", "hazard", "cable_stuck"]),
+        reason=st.sampled_from(["help", "help", "help", "hazard", "cable_stuck", "plug_wet"]),
         kind=st.sampled_from(["soft", "hard"]),
         pick=st.integers(0, 50),
         outcome=st.sampled_from(OUTCOMES),
@@ -276,6 +276,7 @@ class Histories(RuleBasedStateMachine):
             assert session.driver == actor.driver
         if action == "start":
             assert where is not None
+            assert operator or reason == "help"
             assert TOKENS[token].status == "Accepted"
             assert not TOKENS[token].guest
             assert operator or TOKENS[token].driver == actor.driver
