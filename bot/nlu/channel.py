@@ -13,8 +13,9 @@ from typing import Any, Awaitable, Callable, Dict, Optional, Text
 import structlog
 from rasa.core.channels.channel import UserMessage
 from rasa.core.channels.rest import RestInput
+from sanic import Blueprint
 
-from bot.nlu import understood
+from bot.nlu import speed, understood
 from bot.nlu.service import install
 
 install()
@@ -24,6 +25,15 @@ log = structlog.get_logger(__name__)
 
 class TurnInput(RestInput):
     """Same address and same JSON as Rasa's `rest`."""
+
+    def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
+        door = super().blueprint(on_new_message)
+
+        @door.listener("after_server_stop")
+        async def let_go(*_: Any) -> None:
+            await speed.close()
+
+        return door
 
     def stream_response(
         self,
@@ -53,7 +63,7 @@ class TurnInput(RestInput):
             error = asyncio.CancelledError() if turn.cancelled() else turn.exception()
             if error is not None:
                 message_id = (metadata or {}).get("message_id")
-                log.error("turn_failed", conversation=sender_id, message=message_id, error=repr(error))
+                log.error("turn_failed", conversation=sender_id, message_id=message_id, error=repr(error))
                 # Sanic would end the answer in an orderly way, or not at all, if this were raised.
                 response.request.transport.abort()
 

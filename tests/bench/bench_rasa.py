@@ -129,6 +129,7 @@ async def workers(number: int) -> AsyncIterator[list[Worker]]:
             "BRIDGE_DRIVER_KEY": "bench",
             "ACTIONS_PORT": str(free_port()),
             "BRIDGE_PORT": str(free_port()),
+            "OCPP_PORT": str(free_port()),
             "LOG_LEVEL": "warning",
         }
         os.environ.update(common)  # the action server reads the same settings
@@ -137,7 +138,7 @@ async def workers(number: int) -> AsyncIterator[list[Worker]]:
                 os.environ["RASA_PORT"] = str(free_port())
                 settings = Settings.load()
                 wanted = {process.name: process for process in all_processes(settings)}
-                for name in ("rasa",) if running else ("actions", "rasa"):
+                for name in ("rasa",) if running else ("bridge", "actions", "rasa"):
                     log = Path(folder) / f"{name}{worker}.log"
                     running.append(start(wanted[name], log))
                     ready_s = await ready(wanted[name], running[-1], log)
