@@ -45,7 +45,20 @@ def test_every_action_is_in_the_code_and_is_reached(action: str) -> None:
 
 @pytest.mark.parametrize("slot", named("slots"))
 def test_every_slot_is_used(slot: str) -> None:
-    assert re.search(rf"\b{slot}\b", CODE)
+    """By its name as a string, or as a keyword of `slots(...)`: many a slot's name is an everyday word too."""
+    assert re.search(rf"[\"']{slot}[\"']|\b{slot}=", CODE)
+
+
+@pytest.mark.parametrize("entity", named("entities"))
+def test_every_entity_is_read(entity: str) -> None:
+    assert re.search(rf"[\"']{entity}[\"']", CODE)
+
+
+def test_no_intent_has_training_data_without_being_in_the_domain_or_the_other_way_round() -> None:
+    taught = set()
+    for file in (ROOT / "data/nlu").rglob("*.yml"):
+        taught |= {block["intent"] for block in yaml.safe_load(file.read_text("utf-8"))["nlu"] if "intent" in block}
+    assert taught == set(named("intents")) - {"nlu_fallback"}
 
 
 @pytest.mark.slow
