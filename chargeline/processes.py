@@ -137,6 +137,8 @@ def _rasa(s: Settings) -> Process:
             "MONGODB_DATABASE": s.mongodb_database,
             # Rasa reads LOG_LEVEL too, in its own spelling; below WARNING it prints drivers' messages.
             "LOG_LEVEL": "WARNING",
+            # One line a request, written for nobody: the front door logs its turns.
+            "SANIC_ACCESS_LOG": "False",
             # A conversation's lock must outlive a turn whose action call is repeated; Rasa's default is 60 s.
             "TICKET_LOCK_LIFETIME": "180",
             "TF_CPP_MIN_LOG_LEVEL": "3",
