@@ -99,4 +99,6 @@ def _call(request: Request) -> dict[str, Any]:
         raise Problem(422, "not-a-call", "An action call names `next_action`.")
     if not isinstance(call.get("tracker"), dict):
         raise Problem(422, "not-a-call", "An action call holds a `tracker`.")
+    # No action of ours looks at the domain, so Rasa sends none (endpoints.yml); the executor wants to be told so.
+    call.setdefault("domain", {})
     return call

@@ -61,7 +61,7 @@ def call(action: str, **tracker: Any) -> dict[str, Any]:
         "latest_action_name": None,
         **tracker,
     }
-    return {"next_action": action, "sender_id": "sms_a", "tracker": state, "domain": {}, "version": "3.6.21"}
+    return {"next_action": action, "sender_id": "sms_a", "tracker": state, "version": "3.6.21"}
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"next_action": 7}', b'{"next_action": "action_look"}'])
