@@ -141,6 +141,9 @@ def _rasa(s: Settings) -> Process:
             "SANIC_ACCESS_LOG": "False",
             # A conversation's lock must outlive a turn whose action call is repeated; Rasa's default is 60 s.
             "TICKET_LOCK_LIFETIME": "180",
+            # One message is too little to share out among cores: threads that wait for each other cost a third of a parse.
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "",
             "PYTHONWARNINGS": "ignore",

@@ -15,7 +15,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 _SAFE: FrozenSet[Text] = frozenset(
     {
         *("event", "level", "logger", "timestamp", "exc_info", "exception", "stack_info", "stack", "event_info"),
-        *("error", "detail", "attempt", "wait_s", "seconds", "fingerprint", "filename", "url", "model_id"),
+        *("error", "detail", "attempt", "wait_s", "seconds", "fingerprint", "filename", "url", "model_id", "model"),
         *("conversation", "message_id", "action", "action_name", "len_extraction_events"),
     }
 )
