@@ -9,6 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.bridge import BridgeError
 from actions.dialogue.base import DialogueAction
+from actions.dialogue.beside import asks_again, asks_if_machine
 from actions.dialogue.corrections import Place, place_of
 from actions.dialogue.misunderstanding import Misunderstanding
 from actions.dialogue.moving import Moving
@@ -80,6 +81,9 @@ class Answer(Moving):
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         intent, text = message_of(tracker).intent, words_of(tracker)
         intent = intent if intent in ANSWERS else "out_of_scope"
+        beside = await self._beside(dispatcher, tracker, intent)
+        if beside is not None:
+            return beside
         first, second = in_order(intent, text)
         if first in PLAYBOOKS:
             if in_form(tracker):  # it asks on, now for this problem
@@ -104,6 +108,17 @@ class Answer(Moving):
             self.say(dispatcher, tracker, say)
         return events
 
+    async def _beside(self, dispatcher: CollectingDispatcher, tracker: Tracker, intent: str) -> list[EventType] | None:
+        """A wish for time, or a charger that is corrected, whatever else the model made of the words."""
+        if self.waits(dispatcher, tracker, asking=in_form(tracker) and intent != "goodbye"):
+            return slots(next_step=None, unclear=None)
+        open_matter = tracker.get_slot("problem") in PLAYBOOKS and tracker.get_slot("charger_id")
+        if not in_form(tracker) and open_matter and not message_of(tracker).command:
+            corrected = await place_now(self, tracker)
+            if corrected.moved and corrected.taken_back:
+                return await self.take_or_ask(dispatcher, tracker, corrected, problem_of(tracker))
+        return None
+
     @staticmethod
     def _looks_for_a_charger(tracker: Tracker, intent: str) -> bool:
         """A place, or the wish to have a charger held, is about finding one, unless another matter is open."""
@@ -117,6 +132,10 @@ class Answer(Moving):
     def _words(tracker: Tracker, intent: str, text: str) -> Say:
         if intent == "out_of_scope" and abusive(text):
             return Say("say_abuse")
+        if intent == "out_of_scope" and asks_if_machine(text):
+            return Say("say_automated")
+        if intent == "out_of_scope" and (known(tracker).asked or tracker.get_slot("offer")):
+            return Say("say_out_of_scope_open")  # what is open is said next
         if intent == "greet" and (tracker.get_slot("problem") or in_form(tracker)):
             return Say("say_greet_again")
         waiting = tracker.get_slot("waiting_for")
@@ -133,6 +152,8 @@ class Agree(Misunderstanding):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         offer, charger_id = tracker.get_slot("offer"), tracker.get_slot("charger_id")
+        if self.waits(dispatcher, tracker):
+            return slots(next_step=None)
         if times_misunderstood(tracker) and not offer:
             return await self.not_understood(dispatcher, tracker)  # yes to which of the choices?
         if charger_id and tracker.get_slot("problem") in PLAYBOOKS and not message_of(tracker).command:
@@ -159,6 +180,8 @@ class Agree(Misunderstanding):
             connector = place.found.connector if place.found.connector is not None else known(tracker).connector
             self.bridge_the_wait(dispatcher, tracker, place.found)
             return slots(connector=connector, problem=problem, next_step="look", offer=None)
+        if charger_id and tracker.get_slot("problem") in PLAYBOOKS and asks_again(words_of(tracker)):
+            return slots(problem=problem_of(tracker), next_step="look", offer=None)
         say = await way_back(self.service.chargers, None, known(tracker).asked, charger_id)
         self.say(dispatcher, tracker, say or Say("say_what_next"))
         return slots(next_step=None, offer=None)
@@ -172,6 +195,8 @@ class Deny(Misunderstanding):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         before = known(tracker)
+        if self.waits(dispatcher, tracker):
+            return slots(next_step=None, unclear=None)
         if tracker.get_slot("problem") in PLAYBOOKS and (before.charger_id or before.asked):
             place = await place_now(self, tracker)
             if place.names or (before.charger_id is not None and still_broken(words_of(tracker))):
@@ -193,6 +218,14 @@ class TalkToHuman(DialogueAction):
         return "action_talk_to_human"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        if asks_if_machine(words_of(tracker)):
+            # The truth, and how to reach a person; nobody is called for a question.
+            self.say(dispatcher, tracker, Say("say_automated"))
+            charger_id, asked = tracker.get_slot("charger_id"), known(tracker).asked
+            say = await way_back(self.service.chargers, tracker.get_slot("offer"), asked, charger_id)
+            if say is not None:
+                self.say(dispatcher, tracker, say)
+            return slots(unclear=None)
         await self.hand_over(dispatcher, tracker, "the driver asked for a person")
         return slots(offer=None, unclear=None)
 

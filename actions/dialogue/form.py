@@ -8,7 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.dialogue.base import ASIDE, DialogueAction
+from actions.dialogue.base import ASIDE
 from actions.dialogue.corrections import place_of
 from actions.dialogue.moving import Moving
 from actions.dialogue.questions import CHARGER, CONNECTOR, which_charger, which_connector
@@ -41,6 +41,8 @@ class ValidateChargerForm(Moving):
         message, said, before = message_of(tracker), heard(tracker), known(tracker)
         if in_form(tracker) and message.intent not in _ANSWERS and not says_something(said, before):
             return []  # rules answer
+        if in_form(tracker) and self.waits(dispatcher, tracker, asking=True):
+            return []  # no try at an answer
         problem, second = in_order(problem_of(tracker), words_of(tracker))
         if problem != HAZARD and await self.service.desk.hazard_without_charger(tracker.sender_id) is not None:
             problem = HAZARD  # the front door's hazard path asked where it is
@@ -75,11 +77,13 @@ def _sets(events: list[dict[str, Any]], name: str) -> bool:
     return any(event.get("name") == name and event.get("value") for event in events)
 
 
-class AskCharger(DialogueAction):
+class AskCharger(Moving):
     def name(self) -> str:
         return "action_ask_charger_id"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        if tracker.get_slot("open_question") and self.waits(dispatcher, tracker):  # the question stands already
+            return slots(open_question=CHARGER)
         said = tracker.get_slot("charger_said")
         candidates = (tracker.get_slot("charger_choices") or []) if said else []
         fitting = [await self.service.chargers.charger(str(one)) for one in candidates]
@@ -91,11 +95,13 @@ class AskCharger(DialogueAction):
         return []
 
 
-class AskConnector(DialogueAction):
+class AskConnector(Moving):
     def name(self) -> str:
         return "action_ask_connector"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        if tracker.get_slot("open_question") and self.waits(dispatcher, tracker):  # the question stands already
+            return slots(open_question=CONNECTOR)
         charger = await self.service.chargers.charger(str(tracker.get_slot("charger_id")))
         self.say(dispatcher, tracker, which_connector(charger))
         return slots(open_question=CONNECTOR)

@@ -107,6 +107,8 @@ class Misunderstood(Misunderstanding):
         return "action_misunderstood"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        if self.waits(dispatcher, tracker):
+            return slots(next_step=None)
         before, both = known(tracker), both_kinds(words_of(tracker))
         if (
             before.asked == PLACE

@@ -14,12 +14,13 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.bridge import BridgeRefused, Session
 from actions.cases import Act
 from actions.dialogue.base import ASIDE, BEGINS, DialogueAction
+from actions.dialogue.beside import asks_to_wait
 from actions.dialogue.corrections import Place
 from actions.dialogue.questions import question_of
 from actions.dialogue.runs import place_key
-from actions.dialogue.turns import REQUESTED_SLOT, heard, known, reported, slots, turn_of
+from actions.dialogue.turns import REQUESTED_SLOT, heard, known, message_of, reported, slots, turn_of, words_of
 from actions.playbooks.book import HAZARD, PLAYBOOKS, Needs
-from actions.playbooks.steps import Offer, Say
+from actions.playbooks.steps import Choice, Offer, Say
 
 _MOST_LEFT = 8
 
@@ -37,6 +38,14 @@ class Left:
 
 class Moving(DialogueAction):
     """An action that may find the driver elsewhere than before."""
+
+    def waits(self, dispatcher: CollectingDispatcher, tracker: Tracker, *, asking: bool = False) -> bool:
+        """Whether the driver wants a moment, which is granted; what is open stays so. `asking`: a form's question follows, which grants it."""
+        if message_of(tracker).command or not asks_to_wait(words_of(tracker)):
+            return False
+        if not asking:
+            self.say(dispatcher, tracker, Say("say_take_your_time"))
+        return True
 
     async def taken(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, place: Place, problem: str
@@ -65,13 +74,21 @@ class Moving(DialogueAction):
             events += slots(open_question=None, **{REQUESTED_SLOT: None})
         if done and left.running is not None and problem in BEGINS and found.charger is not None:
             # A second session would be refused while the first one runs: it is closed on the driver's word, then this goes on.
-            other = (await self.service.chargers.charger(left.running.charger)).label
-            values = {"old": other, "charger": found.charger.label}
+            other, label = (await self.service.chargers.charger(left.running.charger)).label, found.charger.label
+            if other == label:  # two cables of one charger
+                other, label = (self._cable(tracker, label, one) for one in (left.running.connector, found.connector))
+            values = {"old": other, "charger": label}
             self.say(dispatcher, tracker, Say("say_corrected_started", values))
             events += slots(next_step=None, offer=Offer.FINISH.value, next_problem=problem)
         elif done and playbook.needs is not Needs.NOTHING:
             self.bridge_the_wait(dispatcher, tracker, found)
         return events, done
+
+    def _cable(self, tracker: Tracker, label: str, connector: int | None) -> str:
+        if connector is None:
+            return label
+        title = Choice("say_choice_connector", "", {"connector": str(connector)})
+        return f"{label} ({self.service.titles.of(title, turn_of(tracker).language)})"
 
     async def take_or_ask(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, place: Place, problem: str

@@ -10,6 +10,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 
 from actions.bridge import Actor
+from actions.dialogue.beside import only_a_number
 from actions.dialogue.reading import plain
 from actions.places.search import Search, search_of
 from actions.playbooks.book import DEFAULT, PLAYBOOKS
@@ -135,9 +136,11 @@ def known(tracker: Tracker) -> Known:
 def problem_of(tracker: Tracker) -> str:
     """The problem that this turn is about: the message's own, else what the conversation is about, else a start."""
     intent = message_of(tracker).intent
-    if intent in PLAYBOOKS:
-        return intent
     problem = tracker.get_slot("problem")
+    # A number alone answers what was asked, whatever the model takes it for.
+    bare = problem in PLAYBOOKS and not message_of(tracker).command and only_a_number(words_of(tracker))
+    if intent in PLAYBOOKS and not bare:
+        return intent
     return problem if problem in PLAYBOOKS else DEFAULT
 
 
