@@ -33,7 +33,12 @@ async def test_a_moment_is_no_answer_to_an_offer(talk: Talk, bridge: FakeBridge,
     "text",
     [
         *("ive been waiting 20 minutes", "wait why was i charged twice", "no espera, 8551", "wait theres smoke"),
-        *("attends ca charge pas", "hold on it just started charging", "is there a wait list", "let me check the price"),
+        *(
+            "attends ca charge pas",
+            "hold on it just started charging",
+            "is there a wait list",
+            "let me check the price",
+        ),
     ],
 )
 def test_more_than_a_wish_for_time_is_more(text: str) -> None:
