@@ -44,6 +44,7 @@ class Limits:
     retry_first_s: float = 0.5
     retry_most_s: float = 10.0
     parallel: int = 16  # turns at Rasa at one time
+    typing_s: float = 0.7  # where the channel can, a driver who has heard nothing for so long sees that we write
     patience_s: float = 8.0  # a driver who has heard nothing for so long is told that it takes longer
 
 

@@ -20,6 +20,7 @@ from bot.asking import Asking, Limits
 from bot.channels import bridge, desk, stripe_events, terminal, traffic, twilio, web, web_pages, whatsapp
 from bot.channels import pictures as pictures_page
 from bot.channels.carriers import carriers_from, paces_from, templates_from
+from bot.channels.guard import note_unrouted
 from bot.channels.web_live import LiveSessions
 from bot.drivers import load_drivers
 from bot.feed import Feed
@@ -135,6 +136,7 @@ async def front_door(
             wake=wake,
             settling=Settling(store, clock, settings.settle_s),
             pictures=pictures,
+            carriers=carriers,
         )
         hazards = Hazards(
             store=store,
@@ -286,6 +288,7 @@ def _app(
     app.config.TOUCHUP = False  # it rewrites Sanic's own code once a process, so a second app (tests) would not start
     install_problem_details(app)
 
+    note_unrouted(app, metrics)
     app.blueprint(bridge.blueprint(settings.bridge_webhook_secret, inbox, metrics, clock))
     app.blueprint(terminal.blueprint(settings.terminal_key, store, inbox, feed))
 

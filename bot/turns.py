@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import structlog
 
 from bot.asking import Asking, Limits
+from bot.channels.carrier import Carrier, SendError
 from bot.drivers import Driver, Drivers
 from bot.feed import Feed
 from bot.hearing import Hearing
@@ -44,6 +45,7 @@ class Turns:
         wake: Callable[[Lane], None],
         settling: Settling,
         pictures: Pictures,
+        carriers: Mapping[Channel, Carrier],
     ) -> None:
         """`clock` dates what is stored; `wall` is real time, in which a driver waits."""
         self._store = store
@@ -60,6 +62,7 @@ class Turns:
         self._wake = wake
         self._settling = settling
         self._pictures = pictures
+        self._carriers = carriers
 
     async def work_through(self, conversation_id: str) -> None:
         """All waiting items of the conversation's dialogue, in their order."""
@@ -144,7 +147,25 @@ class Turns:
                 await waiting
 
     async def _say_wait(self, item: Item, conversation: Conversation, driver: Driver) -> None:
+        if conversation.channel is Channel.WHATSAPP:
+            await self._wall.sleep(self._limits.typing_s)
+            if not await self._has_heard(item):
+                await self._show_typing(item, conversation)
         await self._wall.sleep(self._limits.patience_s)
-        recent = await self._store.latest_entries(conversation.id, RECENT)
-        if not any(entry.turn == item.id and entry.author == BOT and not entry.own for entry in recent):
+        if not await self._has_heard(item):
             await self._replies.say(item, conversation, "wait", self._sayings.wait(driver.language), driver.language)
+
+    async def _has_heard(self, item: Item) -> bool:
+        """Whether something of this turn was said, other than what the front door says by itself."""
+        recent = await self._store.latest_entries(item.conversation, RECENT)
+        return any(entry.turn == item.id and entry.author == BOT and not entry.own for entry in recent)
+
+    async def _show_typing(self, item: Item, conversation: Conversation) -> None:
+        """A courtesy: tried once, and nothing depends on it."""
+        carrier = self._carriers.get(conversation.channel)
+        if carrier is None:
+            return
+        try:
+            await carrier.show_typing(conversation, item.source.partition(":")[2])
+        except SendError as error:
+            log.info("typing_not_shown", conversation=conversation.id, message=item.id, why=str(error))

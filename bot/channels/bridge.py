@@ -11,10 +11,11 @@ import orjson
 import structlog
 from sanic import Blueprint, HTTPResponse, Request
 
+from bot.channels.guard import Guard
 from bot.inbox import Inbox
 from bot.metrics import Metrics
 from chargeline.clock import Clock
-from chargeline.web import Problem, json_object, json_response
+from chargeline.web import json_response
 
 log = structlog.get_logger(__name__)
 
@@ -66,29 +67,25 @@ def _intent(name: str, facts: dict[str, Any]) -> str:
 
 def blueprint(secret: str, inbox: Inbox, metrics: Metrics, clock: Clock) -> Blueprint:
     routes = Blueprint("bridge")
-
-    def refuse(status: int, slug: str, why: str) -> Problem:
-        metrics.refused.labels("bridge", slug).inc()
-        log.warning("webhook_refused", channel="bridge", reason=slug)
-        return Problem(status, slug, why)
+    guard = Guard("bridge", metrics)
 
     @routes.post("/webhooks/bridge", name="events")
     async def events(request: Request) -> HTTPResponse:
         if not secret:
-            raise refuse(503, "bridge-not-configured", "Set BRIDGE_WEBHOOK_SECRET, the same as the bridge's.")
-        if len(request.body) > _MAX_BODY:
-            raise refuse(413, "too-large", f"An event may have at most {_MAX_BODY} bytes.")
+            why = "Set BRIDGE_WEBHOOK_SECRET, the same as the bridge's."
+            raise guard.refuse(request, 503, "bridge-not-configured", why)
         header = request.headers.get("chargeline-signature", "")
-        if not is_signed(header, secret, request.body, clock.now().timestamp()):
-            raise refuse(403, "bad-signature", f"Chargeline-Signature does not fit, or is over {TOLERANCE_S} s old.")
-        event = json_object(request)
-        event_id = event.get("id")
-        if not isinstance(event_id, str) or not _ID.fullmatch(event_id):
-            raise refuse(400, "bad-event", "The event has no id.")
+        event = guard.event(
+            request,
+            _MAX_BODY,
+            lambda body: is_signed(header, secret, body, clock.now().timestamp()),
+            f"Chargeline-Signature does not fit, or is over {TOLERANCE_S} s old.",
+        )
+        event_id = str(event["id"])
         try:
             message = message_of(event)
         except ValueError as error:
-            raise refuse(400, "bad-event", str(error)) from None
+            raise guard.refuse(request, 400, "bad-event", str(error)) from None
         if message is None:
             log.warning("bridge_event_ignored", event_id=event_id, type=str(event.get("type"))[:40])
             return json_response({"status": "ignored"}, 202)

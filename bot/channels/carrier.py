@@ -9,9 +9,12 @@ from typing import Any, Protocol
 import aiohttp
 import orjson
 
+from bot.channels.carrier_errors import PASSING, CarrierName, Then, rule_of
 from bot.store.model import Conversation, Entry
 
 TIMEOUT = aiohttp.ClientTimeout(total=15.0, sock_connect=5.0, sock_read=10.0)
+_SIGN_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
+MOST_ASKED_S = 300.0  # of what a carrier asks us to wait; a wrong header must not silence a channel for days
 MAX_MEDIA = 5 * 2**20  # bytes; Meta's limit for a picture, and far above what a phone sends by MMS
 
 
@@ -76,7 +79,52 @@ class Carrier(Protocol):
         """What a driver sent along. Raises NotFetched."""
         ...
 
+    async def show_typing(self, to: Conversation, message: str) -> None:
+        """Shows the driver that their `message` (the carrier's id) was read and is being answered. Raises SendError."""
+        ...
+
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a carrier answered; `body` is empty where it was no JSON object. `after_s`: how long it asks to wait."""
+
+    status: int
+    body: dict[str, Any]
+    after_s: float | None
+
+
+async def post(http: aiohttp.ClientSession, url: str, **request: Any) -> Answer:
+    """Raises TryLater where nothing was sent, OutcomeUnknown where it may have been and the answer never came."""
+    try:
+        async with http.post(url, **request) as response:
+            content = await response.read()
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise TryLater(repr(error)) from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise OutcomeUnknown(repr(error)) from error
+    return Answer(response.status, json_object(content), retry_after_s(response.headers.get("retry-after", "")))
+
+
+async def post_sign(http: aiohttp.ClientSession, url: str, login: dict[str, str], **request: Any) -> None:
+    """Something that is no message and is not tried again. Raises SendError."""
+    answer = await post(http, url, headers=login, timeout=_SIGN_TIMEOUT, **request)
+    if answer.status not in {200, 201}:
+        raise SendError(f"HTTP {answer.status}")
+
+
+def problem_of(carrier: CarrierName, answer: Answer, code: object) -> SendError:
+    """What an answer that is no success means for the message; `code`: the carrier's own error code, where it names one."""
+    if answer.status >= 500 and code is None:
+        # Not the carrier's own words but those of something before it, which need not know what became of the message.
+        return OutcomeUnknown(f"HTTP {answer.status} without an error of the carrier's")
+    known = str(answer.status if code is None else code)
+    rule = rule_of(carrier, known)
+    if answer.status == 429 or answer.status >= 500 or rule.then in PASSING:
+        slow = answer.status == 429 or rule.then is Then.SLOW_DOWN
+        return TryLater(f"HTTP {answer.status}, code {known}: {rule.means}", answer.after_s, everybody=slow)
+    return Refused(known)
 
 
 def json_object(content: bytes) -> dict[str, Any]:
@@ -89,8 +137,8 @@ def json_object(content: bytes) -> dict[str, Any]:
 
 
 def retry_after_s(raw: str) -> float | None:
-    """`Retry-After` in its seconds form, which is the one that carriers send."""
-    return float(raw) if raw.isascii() and raw.isdecimal() and len(raw) < 7 else None
+    """`Retry-After` in its seconds form, which is the one that carriers send; never more than a driver may wait."""
+    return min(float(raw), MOST_ASKED_S) if raw.isascii() and raw.isdecimal() and len(raw) < 20 else None
 
 
 async def read_media(response: aiohttp.ClientResponse) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
+CarrierName = Literal["twilio", "meta"]
 TABLE = Path(__file__).with_name("carrier_errors.yml")
 
 
@@ -45,10 +46,10 @@ def _table() -> dict[str, dict[int, Rule]]:
     }
 
 
-def rule_of(carrier: Literal["twilio", "meta"], code: str | None) -> Rule:
+def rule_of(carrier: CarrierName, code: str | None) -> Rule:
     """A code that nobody has written down means that the message failed."""
     return _table()[carrier].get(int(code), UNKNOWN) if code and code.isascii() and code.isdecimal() else UNKNOWN
 
 
-def known_codes(carrier: Literal["twilio", "meta"]) -> dict[int, Rule]:
+def known_codes(carrier: CarrierName) -> dict[int, Rule]:
     return dict(_table()[carrier])

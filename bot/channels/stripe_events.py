@@ -18,6 +18,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import html, redirect
 
 from bot.actions_client import ActionsClient, ActionsError, ActionsRefused
+from bot.channels.guard import Guard
 from bot.inbox import Inbox
 from bot.metrics import Metrics
 from bot.texts import DEFAULT_LANGUAGE, languages, text
@@ -92,11 +93,7 @@ def read(event: dict[str, Any]) -> tuple[str, str] | None:
 def blueprint(settings: Settings, inbox: Inbox, metrics: Metrics, clock: Clock, actions: ActionsClient) -> Blueprint:
     routes = Blueprint("stripe")
     secret = settings.stripe_signing_secret
-
-    def refuse(status: int, slug: str, why: str) -> Problem:
-        metrics.refused.labels("stripe", slug).inc()
-        log.warning("webhook_refused", channel="stripe", reason=slug)
-        return Problem(status, slug, why)
+    guard = Guard("stripe", metrics)
 
     async def take(event_id: str, conversation: str, message: str) -> HTTPResponse:
         new = await inbox.news(event_id, conversation, message, origin="stripe")
@@ -108,23 +105,22 @@ def blueprint(settings: Settings, inbox: Inbox, metrics: Metrics, clock: Clock, 
     @routes.post("/webhooks/stripe", name="events")
     async def events(request: Request) -> HTTPResponse:
         if not secret:
-            raise refuse(503, "stripe-not-configured", "Set STRIPE_WEBHOOK_SECRET to the webhook's signing secret.")
-        if len(request.body) > _MAX_BODY:
-            raise refuse(413, "too-large", f"An event may have at most {_MAX_BODY} bytes.")
+            why = "Set STRIPE_WEBHOOK_SECRET to the webhook's signing secret."
+            raise guard.refuse(request, 503, "stripe-not-configured", why)
         header = request.headers.get("stripe-signature", "")
-        if not is_signed(header, secret, request.body, clock.now().timestamp()):
-            raise refuse(403, "bad-signature", f"Stripe-Signature does not fit, or is over {TOLERANCE_S} s old.")
-        event = json_object(request, limit=_MAX_BODY)
-        event_id = event.get("id")
-        if not isinstance(event_id, str) or not _ID.fullmatch(event_id):
-            raise refuse(400, "bad-event", "The event has no id.")
+        event = guard.event(
+            request,
+            _MAX_BODY,
+            lambda body: is_signed(header, secret, body, clock.now().timestamp()),
+            f"Stripe-Signature does not fit, or is over {TOLERANCE_S} s old.",
+        )
         try:
             found = read(event)
         except ValueError as error:
-            raise refuse(400, "bad-event", str(error)) from None
+            raise guard.refuse(request, 400, "bad-event", str(error)) from None
         if found is None:
             return json_response({"status": "ignored"}, 202)
-        return await take(event_id, *found)
+        return await take(str(event["id"]), *found)
 
     @routes.post("/v1/payments/events", name="ledger_events")
     async def ledger_events(request: Request) -> HTTPResponse:

@@ -18,15 +18,14 @@ from bot.channels.carrier import (
     TIMEOUT,
     NotFetched,
     OutcomeUnknown,
-    Refused,
     SendError,
     Sent,
-    TryLater,
     json_object,
+    post,
+    post_sign,
+    problem_of,
     read_media,
-    retry_after_s,
 )
-from bot.channels.carrier_errors import PASSING, Then, rule_of
 from bot.render.whatsapp import in_template
 from bot.store.model import Channel, Conversation, Entry
 
@@ -50,6 +49,7 @@ class TwilioApi:
         """`status_url`: where Twilio may say what became of a message; None where it cannot reach us."""
         self._base = url.rstrip("/")
         self._url = f"{self._base}/2010-04-01/Accounts/{account_sid}/Messages.json"
+        self._messaging = self._base.replace("//api.", "//messaging.")  # a carrier on this machine has one host
         self._from = from_number
         self._whatsapp = whatsapp_number
         self._status_url = status_url
@@ -76,26 +76,19 @@ class TwilioApi:
             fields["Body"] = entry.delivery.body
         if self._status_url is not None:
             fields["StatusCallback"] = f"{self._status_url}?entry={entry.id}"
-        try:
-            async with self._http.post(self._url, data=fields, headers=self._login) as response:
-                content = await response.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise TryLater(repr(error)) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise OutcomeUnknown(repr(error)) from error
-        answer = json_object(content)
-        if response.status in {200, 201}:
-            sid = answer.get("sid")
-            if not isinstance(sid, str):
-                raise OutcomeUnknown("the answer has no sid")
-            return sid
-        code = str(answer.get("code") or response.status)
-        rule = rule_of("twilio", code)
-        if response.status == 429 or response.status >= 500 or rule.then in PASSING:
-            slow = response.status == 429 or rule.then is Then.SLOW_DOWN
-            after = retry_after_s(response.headers.get("retry-after", ""))
-            raise TryLater(f"HTTP {response.status}, code {code}: {rule.means}", after, everybody=slow)
-        raise Refused(code)
+        answer = await post(self._http, self._url, data=fields, headers=self._login)
+        if answer.status not in {200, 201}:
+            raise problem_of("twilio", answer, answer.body.get("code"))
+        sid = answer.body.get("sid")
+        if not isinstance(sid, str):
+            raise OutcomeUnknown("the answer has no sid")
+        return sid
+
+    async def show_typing(self, to: Conversation, message: str) -> None:
+        """Only WhatsApp shows it. Source: https://www.twilio.com/docs/whatsapp/api/typing-indicators-resource"""
+        if to.channel is Channel.WHATSAPP:
+            fields = {"messageId": message, "channel": "whatsapp"}
+            await post_sign(self._http, f"{self._messaging}/v2/Indicators/Typing.json", self._login, data=fields)
 
     async def sent_to(self, to: Conversation) -> list[Sent]:
         """The last messages to this driver. Raises SendError where the list cannot be had."""

@@ -12,13 +12,14 @@ from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
 
 from bot.channels import whatsapp_webhook
+from bot.channels.guard import Guard
 from bot.channels.whatsapp_webhook import Message
 from bot.inbox import Inbox
 from bot.metrics import Metrics
 from bot.statuses import Statuses
 from bot.store.model import Channel
 from chargeline.settings import Settings
-from chargeline.web import Problem, json_object, same_secret
+from chargeline.web import same_secret
 
 log = structlog.get_logger(__name__)
 
@@ -30,14 +31,12 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_\-]{1,200}")
 def blueprint(settings: Settings, inbox: Inbox, statuses: Statuses, metrics: Metrics) -> Blueprint:
     routes = Blueprint("whatsapp")
 
-    def refuse(status: int, slug: str, why: str) -> Problem:
-        metrics.refused.labels("whatsapp", slug).inc()
-        log.warning("webhook_refused", channel="whatsapp", reason=slug)
-        return Problem(status, slug, why)
+    guard = Guard("whatsapp", metrics)
 
-    def check_configured() -> None:
+    def check_configured(request: Request) -> None:
         if not (settings.whatsapp_phone_number_id and settings.whatsapp_app_secret):
-            raise refuse(
+            raise guard.refuse(
+                request,
                 503,
                 "whatsapp-not-configured",
                 "WhatsApp is off: set WHATSAPP_PHONE_NUMBER_ID, WHATSAPP_ACCESS_TOKEN, WHATSAPP_APP_SECRET and "
@@ -46,26 +45,25 @@ def blueprint(settings: Settings, inbox: Inbox, statuses: Statuses, metrics: Met
 
     @routes.get(PATH, name="verify")
     async def verify(request: Request) -> HTTPResponse:
-        check_configured()
+        check_configured(request)
         given, challenge = request.args.get("hub.verify_token", ""), request.args.get("hub.challenge", "")
         if request.args.get("hub.mode") != "subscribe" or not same_secret(given, settings.whatsapp_verify_token):
-            raise refuse(403, "wrong-verify-token", "hub.verify_token is not WHATSAPP_VERIFY_TOKEN.")
+            raise guard.refuse(request, 403, "wrong-verify-token", "hub.verify_token is not WHATSAPP_VERIFY_TOKEN.")
         if not _CHALLENGE.fullmatch(challenge):
-            raise refuse(400, "bad-field", "hub.challenge is missing or is not one.")
+            raise guard.refuse(request, 400, "bad-field", "hub.challenge is missing or is not one.")
         return raw(challenge.encode(), content_type="text/plain; charset=utf-8")
 
     @routes.post(PATH, name="webhook")
     async def webhook(request: Request) -> HTTPResponse:
-        check_configured()
+        check_configured(request)
         if len(request.body) > MAX_BODY:
-            raise refuse(413, "too-large", f"The body may have at most {MAX_BODY} bytes.")
+            raise guard.refuse(request, 413, "too-large", f"The body may have at most {MAX_BODY} bytes.")
         signature = request.headers.get("x-hub-signature-256", "")
         if not whatsapp_webhook.is_signed(signature, settings.whatsapp_app_secret, request.body):
-            raise refuse(403, "bad-signature", "X-Hub-Signature-256 does not fit. Check WHATSAPP_APP_SECRET.")
-        try:
-            batch = json_object(request, limit=MAX_BODY)
-        except Problem as error:
-            raise refuse(error.status, error.slug, error.detail) from None
+            raise guard.refuse(
+                request, 403, "bad-signature", "X-Hub-Signature-256 does not fit. Check WHATSAPP_APP_SECRET."
+            )
+        batch = guard.json(request, MAX_BODY)
         messages, told, unread = whatsapp_webhook.read(batch, settings.whatsapp_phone_number_id)
         if unread:
             metrics.refused.labels("whatsapp", "unread-part").inc(unread)

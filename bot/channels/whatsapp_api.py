@@ -16,15 +16,14 @@ from bot.channels.carrier import (
     TIMEOUT,
     NotFetched,
     OutcomeUnknown,
-    Refused,
     SendError,
     Sent,
-    TryLater,
     json_object,
+    post,
+    post_sign,
+    problem_of,
     read_media,
-    retry_after_s,
 )
-from bot.channels.carrier_errors import PASSING, Then, rule_of
 from bot.render import whatsapp
 from bot.store.model import Conversation, Entry
 
@@ -48,29 +47,20 @@ class WhatsAppApi:
         """The wamid of the message. Raises TryLater, Refused or OutcomeUnknown."""
         body = orjson.dumps(_request(to, entry, template))
         headers = {**self._login, "Content-Type": "application/json"}
-        try:
-            async with self._http.post(self._url, data=body, headers=headers) as response:
-                content = await response.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise TryLater(repr(error)) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise OutcomeUnknown(repr(error)) from error
-        answer = json_object(content)
-        if response.status in {200, 201}:
-            messages = answer.get("messages")
-            first = messages[0] if isinstance(messages, list) and messages else None
-            if not isinstance(first, dict) or not isinstance(first.get("id"), str):
-                raise OutcomeUnknown("the answer has no message id")
-            return str(first["id"])
-        problem = answer.get("error")
-        given = problem.get("code") if isinstance(problem, dict) else None
-        code = str(response.status if given is None else given)
-        rule = rule_of("meta", code)
-        if response.status == 429 or response.status >= 500 or rule.then in PASSING:
-            slow = response.status == 429 or rule.then is Then.SLOW_DOWN
-            after = retry_after_s(response.headers.get("retry-after", ""))
-            raise TryLater(f"HTTP {response.status}, code {code}: {rule.means}", after, everybody=slow)
-        raise Refused(code)
+        answer = await post(self._http, self._url, data=body, headers=headers)
+        if answer.status not in {200, 201}:
+            problem = answer.body.get("error")
+            raise problem_of("meta", answer, problem.get("code") if isinstance(problem, dict) else None)
+        messages = answer.body.get("messages")
+        first = messages[0] if isinstance(messages, list) and messages else None
+        if not isinstance(first, dict) or not isinstance(first.get("id"), str):
+            raise OutcomeUnknown("the answer has no message id")
+        return str(first["id"])
+
+    async def show_typing(self, to: Conversation, message: str) -> None:
+        """Meta takes it away with the next message, or after 25 s."""
+        body = {"messaging_product": "whatsapp", "status": "read", "message_id": message}
+        await post_sign(self._http, self._url, self._login, json={**body, "typing_indicator": {"type": "text"}})
 
     async def sent_to(self, to: Conversation) -> list[Sent]:
         raise SendError("Meta has no list of messages")

@@ -127,6 +127,17 @@ def _add_twilio(app: Sanic[Any, Any], world: World, random: Random) -> None:
         mine = [each for each in reversed(world.network.messages) if each.outbound and each.number == wanted]
         return json_response({"messages": [_twilio_json(world, each) for each in mine[:size]], "page_size": size})
 
+    @app.post("/v2/Indicators/Typing.json", name="twilio_typing")
+    async def typing(request: Request) -> HTTPResponse:
+        if request.headers.get("authorization") != login:
+            return refusal(401, 20003, "Authenticate")
+        form = {key: values[0] for key, values in (request.form or {}).items()}
+        if set(form) != {"messageId", "channel"} or form["channel"] != "whatsapp":
+            return refusal(400, 20001, "messageId and channel=whatsapp are expected")
+        if not world.network.show_typing(form["messageId"]):
+            return refusal(404, 20404, "There is no such message")
+        return json_response({"success": True})
+
     @app.get(f"/2010-04-01/Accounts/{account.sid}/Media/<media_id:str>", name="twilio_media")
     async def media(request: Request, media_id: str) -> HTTPResponse:
         if request.headers.get("authorization") != login:
@@ -179,6 +190,8 @@ def _add_meta(app: Sanic[Any, Any], world: World, random: Random) -> None:
         if failure == "lost-before":
             return raw(b"")
         body = json_object(request)
+        if "status" in body:
+            return marked(body)
         wrong = complaint("meta_message", body)
         if wrong is not None:
             return refusal(400, 100, f"Invalid parameter: {wrong}")
@@ -196,6 +209,13 @@ def _add_meta(app: Sanic[Any, Any], world: World, random: Random) -> None:
             _hang_up(request)
         contact = {"input": body.get("to") or body.get("recipient"), "wa_id": number.lstrip("+")}
         return json_response({"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": message.id}]})
+
+    def marked(body: dict[str, Any]) -> HTTPResponse:
+        """Read, and where asked for the sign that an answer is being written."""
+        wrong = complaint("meta_read", body)
+        if wrong is None and not world.network.show_typing(str(body["message_id"])):
+            wrong = "message_id: there is no such message"
+        return refusal(400, 100, f"Invalid parameter: {wrong}") if wrong else json_response({"success": True})
 
     @app.get(f"{base}/<media_id:str>", name="meta_media")
     async def about_media(request: Request, media_id: str) -> HTTPResponse:

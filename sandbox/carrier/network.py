@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from bot.render.gsm7 import cost
@@ -15,6 +15,7 @@ from bot.render.gsm7 import cost
 Line = Literal["sms", "whatsapp"]
 
 WINDOW_S = 24 * 3600.0
+TYPING_S = 25.0
 _STOP = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret"})
 _START = frozenset({"start", "yes", "unstop"})
 
@@ -45,6 +46,7 @@ class Message:
     callback: str | None = None
     entry: str | None = None
     media: tuple[str, str] | None = None  # id and type
+    place: dict[str, Any] | None = None  # latitude, longitude and perhaps name of a pin
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Network:
     blocked: set[str] = field(default_factory=set)
     owed: set[str] = field(default_factory=set)  # numbers that may still get the one confirmation of their STOP
     heard: dict[str, datetime] = field(default_factory=dict)
+    typing: dict[str, datetime] = field(default_factory=dict)  # until when WhatsApp shows that we write
     media: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     by_id: dict[str, Message] = field(default_factory=dict)
     journal: Callable[[Message], None] = lambda _: None  # told of every message before anybody hears that it was taken
@@ -85,7 +88,22 @@ class Network:
             message.segments, message.encoding = spent.segments, spent.encoding
         elif not message.template and not self.window_open(message.number):
             raise NotTaken(63016, "Outside the 24 hours since the user last wrote")
+        else:
+            self.typing.pop(message.number, None)
         self._add(message)
+
+    def show_typing(self, message_id: str) -> bool:
+        """Marks a driver's message as read and shows that an answer is being written; False where there is no such message."""
+        message = self.by_id.get(message_id)
+        if message is None or message.outbound or message.line != "whatsapp":
+            return False
+        message.status = "read"
+        self.typing[message.number] = self.now() + timedelta(seconds=TYPING_S)
+        return True
+
+    def is_typing(self, number: str) -> bool:
+        until = self.typing.get(number)
+        return until is not None and self.now() < until
 
     def window_open(self, number: str) -> bool:
         heard = self.heard.get(number)

@@ -40,7 +40,7 @@ def add_phones(app: Sanic[Any, Any], world: World) -> None:
 
     @app.post("/v1/phones/<number:str>/messages", name="write")
     async def write(request: Request, number: str) -> HTTPResponse:
-        """`{"line", "text"?, "media"?}`, `{"choice": {"token", "title"}}` or `{"place": {"latitude", "longitude", "name"?}}`."""
+        """`{"line", "text"?, "media"?}`, `{"choice": {"token", "title", "row"?}}` or `{"place": {"latitude", "longitude", "name"?}}`."""
         number = _checked(number)
         body = json_object(request, limit=16 * 2**20)
         message = _written(world, number, body)
@@ -53,7 +53,8 @@ def add_phones(app: Sanic[Any, Any], world: World) -> None:
         if not after.isascii() or not after.isdecimal() or len(after) > 9:
             raise Problem(400, "bad-field", "after: a number is expected.")
         rows = [_shown(seq, message) for seq, message in world.network.of(number, int(after))]
-        return json_response({"messages": rows, "last": len(world.network.messages)})
+        typing = world.network.is_typing(number)
+        return json_response({"messages": rows, "last": len(world.network.messages), "typing": typing})
 
     @app.get("/v1/manners", name="manners")
     async def manners(request: Request) -> HTTPResponse:
@@ -91,7 +92,8 @@ def _manners(world: World) -> dict[str, float]:
 def _written(world: World, number: str, body: dict[str, Any]) -> Message:
     choice, place, text = body.get("choice"), body.get("place"), body.get("text", "")
     if isinstance(choice, dict):
-        return world.tap(number, str(choice.get("token", ""))[:256], str(choice.get("title", ""))[:100])
+        token, title = str(choice.get("token", ""))[:256], str(choice.get("title", ""))[:100]
+        return world.tap(number, token, title, row=choice.get("row") is True)
     if isinstance(place, dict):
         try:
             latitude, longitude = float(place["latitude"]), float(place["longitude"])
@@ -136,6 +138,7 @@ def _shown(seq: int, message: Message) -> dict[str, Any]:
         "template": message.template,
         "media": message.media[1] if message.media else None,
         "interactive": (message.shape or {}).get("interactive"),
+        "place": message.place,
     }
 
 

@@ -53,18 +53,20 @@ class World:
             self._post_whatsapp(message, {"type": "text", "text": {"body": text}})
         return message
 
-    def tap(self, number: str, token: str, title: str) -> Message:
-        """A tapped button or row of a list."""
+    def tap(self, number: str, token: str, title: str, *, row: bool = False) -> Message:
+        """A tapped button, or a row of a list."""
         message = self._message("whatsapp", number, title, outbound=False)
         self.network.from_phone(message)
-        reply = {"type": "button_reply", "button_reply": {"id": token, "title": title}}
+        kind = "list_reply" if row else "button_reply"
+        reply = {"type": kind, kind: {"id": token, "title": title}}
         self._post_whatsapp(message, {"type": "interactive", "interactive": reply})
         return message
 
     def share_place(self, number: str, latitude: float, longitude: float, name: str = "") -> Message:
         message = self._message("whatsapp", number, f"{latitude}, {longitude} {name}".strip(), outbound=False)
-        self.network.from_phone(message)
         place: dict[str, Any] = {"latitude": latitude, "longitude": longitude, **({"name": name} if name else {})}
+        message.place = place
+        self.network.from_phone(message)
         self._post_whatsapp(message, {"type": "location", "location": place})
         return message
 
@@ -120,7 +122,7 @@ class World:
         manners = self.postman.manners
         after = manners.status_s * (0.5 + self._random.random())
         twice = self._random.random() < manners.duplicate
-        if message.line == "whatsapp":
+        if message.line == "whatsapp" and message.shape is not None:  # sent by Meta's API
             value = signing.meta_status(message, status, code, self._clock.now().timestamp())
             self.postman.deliver(signing.meta_post(self.account, META_PATH, value), after_s=after, twice=twice)
         elif message.callback is not None:

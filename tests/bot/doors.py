@@ -38,7 +38,7 @@ def _scripted_language(text: str, before: str) -> str:
 EARS = Ears(danger=lambda text: "en" if "smoke" in text or "humo" in text else None, detect=_scripted_language)
 
 FAST = Tuning(
-    turns=Limits(turn_s=3.0, silence_s=0.3, retry_first_s=0.02, retry_most_s=0.1, failures=3),
+    turns=Limits(turn_s=3.0, silence_s=0.3, typing_s=0.05, retry_first_s=0.02, retry_most_s=0.1, failures=3),
     sends=SendLimits(retry_first_s=0.02, retry_most_s=0.1, looks_s=(0.05, 0.1), look_attempts=3),
     hazards=HazardLimits(tell_s=0.3, give_up_s=3.0, retry_first_s=0.02, retry_most_s=0.1),
     forwards=ForwardLimits(retry_first_s=0.02, retry_most_s=0.1),

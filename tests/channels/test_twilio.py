@@ -1,4 +1,4 @@
-"""Twilio's line, need by need: what a channel for drivers must do and the one that comes with Rasa does not. Over HTTP."""
+"""What is Twilio's own: its two signatures, WhatsApp through it, statuses, and texts of one thought. Needs: test_needs.py."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from twilio.request_validator import RequestValidator
 from bot.channels.twilio import STATUS_PATH, WHATSAPP_PATH
 from tests.bot.doors import PUBLIC_URL, TWILIO_TOKEN, new_sid, until
 from tests.bot.fake_rasa import FakeRasa, Turn
-from tests.channels.lines import ADA, BOB, Lines, open_lines
-from tests.channels.test_whatsapp import JPEG
+from tests.channels.lines import ADA, Lines, open_lines
 
 KEY_HEADER = "X-Twilio-Webhooks-Signature-Settings"
 
@@ -30,13 +29,6 @@ def text(body: str, sender: str = ADA, **more: str) -> dict[str, str]:
     return {"MessageSid": new_sid(), "From": sender, "To": "+15550000000", "Body": body, "NumMedia": "0", **more}
 
 
-async def test_signature_an_unsigned_post_sends_nothing(lines: Lines) -> None:
-    answer = await lines.door.form(urlencode(text("hi")))
-    assert answer.status_code == 403
-    assert lines.rasa.asked == []
-    await lines.metric('refused_total{channel="sms",reason="bad-signature"} 1.0')
-
-
 async def test_signature_by_shared_key_counts_only_with_its_own_algorithm(tmp_path: Path, rasa: FakeRasa) -> None:
     path, sha256 = "/webhooks/twilio/sms", {KEY_HEADER: "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"}
     async with open_lines(tmp_path, rasa, TWILIO_WEBHOOK_KEY="shared") as lines:
@@ -49,32 +41,6 @@ async def test_signature_by_shared_key_counts_only_with_its_own_algorithm(tmp_pa
     async with open_lines(tmp_path / "without", rasa) as lines:
         assert await post(lines, path, text("x"), sha256, key="shared") == 403
         assert await post(lines, path, text("x"), sha256, key="") == 403
-
-
-async def test_dedupe_a_message_that_comes_again_is_not_answered_again(lines: Lines) -> None:
-    lines.world.postman.manners = lines.world.postman.manners.changed({"duplicate": 1.0})
-    lines.sms("once")
-    await until(lambda: len(lines.world.postman.acknowledged_s) >= 2, "it came twice")
-    await lines.metric("duplicates_total")
-    assert len(await lines.hears("sms", 2)) == 2
-
-
-async def test_one_reply_is_one_message_and_shows_no_intent(lines: Lines) -> None:
-    buttons = [{"title": "Great", "payload": "/mood_great"}, {"title": "Bad", "payload": "/mood_unhappy"}]
-    lines.rasa.plans = [Turn(lines=[{"text": "Line one.\n\nHow are you?", "buttons": buttons}])]
-    lines.sms("hi")
-    assert (await lines.hears("sms", 2))[1] == "Line one.\n\nHow are you?\n1 Great\n2 Bad"
-
-
-async def test_spanish_reaches_the_model_as_it_was_written(lines: Lines) -> None:
-    lines.sms("¡Hola! ¿Está libre?")
-    await until(lambda: lines.rasa.messages == ["¡Hola! ¿Está libre?"], "no letter was changed")
-
-
-async def test_media_only_is_answered_and_the_picture_kept(lines: Lines) -> None:
-    lines.world.text("sms", ADA, "", (JPEG, "image/jpeg"))
-    assert "kept the picture" in (await lines.hears("sms", 2))[1]
-    assert lines.rasa.asked == []
 
 
 async def test_location_reaches_the_dialogue_with_its_coordinates(lines: Lines) -> None:
@@ -107,32 +73,6 @@ async def test_whatsapp_through_twilio_with_tokens_ids_and_numbered_choices(tmp_
         assert await post(lines, WHATSAPP_PATH, tapped) == 200
         await until(lambda: rasa.messages[2:] == ["Left"], "a payload that we never offered is nothing but its title")
         assert await post(lines, WHATSAPP_PATH, text("hi", "whatsapp:nobody")) == 400
-
-
-async def test_too_many_requests_are_waited_out_and_no_reply_is_lost(lines: Lines) -> None:
-    manners = lines.world.postman.manners
-    lines.world.postman.manners = manners.changed({"fail": 1.0})
-    lines.sms("one")
-    await lines.metric('delivery_retries_total{reason="carrier"}')
-    lines.world.postman.manners = manners
-    assert (await lines.hears("sms", 2))[1] == "You said: one"
-    assert len(lines.heard("sms")) == 2
-
-
-async def test_a_slow_carrier_holds_up_neither_webhooks_nor_health(lines: Lines) -> None:
-    lines.world.postman.manners = lines.world.postman.manners.changed({"answer_s": 1.0})
-    lines.sms("hi")
-    await until(lambda: len(lines.rasa.asked) == 1, "a send is under way")
-    began = time.perf_counter()
-    assert (await lines.door.http.get("/healthz")).status_code == 200
-    lines.sms("still there?", BOB)
-    await until(lambda: len(lines.world.postman.acknowledged_s) == 2, "acknowledged meanwhile")
-    assert time.perf_counter() - began < 0.5
-
-
-async def test_a_typed_command_is_words(lines: Lines) -> None:
-    lines.sms("/restart")
-    await until(lambda: lines.rasa.messages == ["restart"], "no intent was run")
 
 
 async def test_statuses_only_move_forward_and_wrong_ones_are_refused(lines: Lines) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 from pathlib import Path
@@ -13,7 +12,7 @@ import orjson
 import pytest
 
 from bot.channels.whatsapp import PATH
-from sandbox.carrier.signing import meta_message, meta_post
+from sandbox.carrier.signing import meta_post
 from tests.bot.doors import until
 from tests.bot.fake_rasa import FakeRasa, Turn
 from tests.channels.lines import ACCOUNT, ADA, BOB, Lines, open_lines
@@ -195,11 +194,3 @@ async def test_without_configuration_it_says_what_is_missing(tmp_path: Path, ras
         answer = await post(lines, b"{}")
     assert answer.status_code == 503
     assert "WHATSAPP_PHONE_NUMBER_ID" in answer.json()["detail"]
-
-
-async def test_words_and_a_leading_slash_are_text(lines: Lines) -> None:
-    value = meta_message(lines.world.text("whatsapp", ADA, "/restart"), "CA.1", {"type": "text"})
-    assert value["messages"]
-    await until(lambda: len(lines.rasa.asked) == 1, "it is text")
-    assert lines.rasa.messages == ["restart"]
-    await asyncio.sleep(0)
