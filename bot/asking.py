@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import structlog
@@ -92,7 +92,9 @@ class Asking:
         doubtful = item.asked_at is not None
         asked_at = item.asked_at.timestamp() if item.asked_at is not None else 0.0
         seen_gone = False  # Rasa was seen not running since it was asked: no turn of ours can still be running in it
-        message = item.asked_text if item.asked_text is not None else await self._message(item)
+        message = item.asked_text if item.asked_at is not None else None
+        if message is None:  # not asked yet; what several texts were joined to is in `asked_text`
+            message = await self._message(replace(item, text=item.asked_text or item.text))
         while True:
             attempt += 1
             try:

@@ -15,9 +15,10 @@ from bot.consent import OPT_OUT, keyword, kind_of
 from bot.feed import Feed
 from bot.hearing import Danger
 from bot.metrics import Metrics
+from bot.pan import mask_spread_card, may_go_on
 from bot.replies import RECENT
 from bot.store.base import BotStore
-from bot.store.model import Channel, Consent, Conversation, Item, Kind, Lane, Media, NewItem, Place
+from bot.store.model import DRIVER, Channel, Consent, Conversation, Item, Kind, Lane, Media, NewItem, Place
 from bot.words import clean
 from chargeline.clock import Clock
 from chargeline.ids import new_id
@@ -28,6 +29,7 @@ _PREFIX = {Channel.SMS: "sms", Channel.WHATSAPP: "wa", Channel.WEB: "web", Chann
 _NO_WORDS = {Kind.MEDIA: "(picture or recording)", Kind.EMPTY: "(no words)"}
 _MOST_PROOF = 200  # letters of a driver's words that the consent ledger keeps
 TELL_PLACE = "/provide_location"  # what Rasa is asked; the place itself is in the metadata
+_SPREAD, _SPREAD_S = 8, 600.0  # a card number is looked for over so many texts, so many seconds
 MAX_MEDIA = 10  # pictures of one message; Twilio sends at most ten
 
 
@@ -81,7 +83,7 @@ class Inbox:
         Words that opt out or in go into the consent ledger here, at once, so that nothing that waits in the outbox
         goes out after a STOP.
         """
-        words = clean(raw)
+        words = await self._without_spread_card(conversation, clean(raw))
         if words:
             kind = await self._kind(conversation, source, words)
         else:
@@ -144,6 +146,22 @@ class Inbox:
     async def offers(self, conversation_id: str) -> list[str]:
         """Tokens of the choices that stand now."""
         return [token for token, _ in open_choices(await self._store.latest_entries(conversation_id, RECENT))]
+
+    async def _without_spread_card(self, conversation: Conversation, words: str) -> str:
+        """The words, where they complete a card number that texts before them began: without it, and those without theirs."""
+        if not may_go_on(words):
+            return words
+        now = self._clock.now()
+        recent = await self._store.latest_entries(conversation.id, RECENT)
+        before = [one for one in recent if one.author == DRIVER and (now - one.created_at).total_seconds() < _SPREAD_S]
+        before = before[: _SPREAD - 1][::-1]
+        masked = mask_spread_card([*(one.text for one in before), words])
+        if masked is None:
+            return words
+        changed = {one.id: text for one, text in zip(before, masked, strict=False) if one.text != text}
+        await self._store.rewrite(changed)
+        log.info("card_number_removed", conversation=conversation.id, messages=len(changed) + 1)
+        return masked[-1]
 
     def _lane(self, conversation: Conversation, kind: Kind) -> Lane:
         if kind is Kind.HAZARD:

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -20,6 +20,7 @@ from bot.channels.carrier_errors import Then, rule_of
 from bot.consent import by_words
 from bot.metrics import Metrics
 from bot.pace import Pace
+from bot.render.whatsapp import in_template
 from bot.store.base import BotStore
 from bot.store.model import Channel, Consent, Conversation, Delivery, Entry, Sending
 from bot.texts import DEFAULT_LANGUAGE
@@ -90,7 +91,8 @@ class Outbox:
         now = self._wall.now()
         if delivery.next_at is not None and delivery.next_at > now:
             # Looked at again after the wait: the driver may have opted out meanwhile.
-            await self._wall.sleep((delivery.next_at - now).total_seconds())
+            if await self._until_due(delivery, delivery.next_at, conversation):
+                await self._store.set_delivery(entry.id, replace(delivery, next_at=None))
             return
         wait = self._paces[conversation.channel].wait_s(conversation.address, self._wall.monotonic())
         if wait > 0:
@@ -124,6 +126,22 @@ class Outbox:
         else:
             # `status` None: of the new message nothing is known yet, whatever became of an earlier attempt.
             await self._end(entry, replace(claimed, status=None, error=None), Sending.SENT, sid=sid)
+
+    async def _until_due(self, delivery: Delivery, due: datetime, conversation: Conversation) -> bool:
+        """Waits for the moment of the next attempt. What did not reach a phone goes as soon as its driver writes: now it does."""
+        unreached = delivery.again > 0 or delivery.error is not None
+        while (left := (due - self._wall.now()).total_seconds()) > 0:
+            if unreached and await self._has_written_since(delivery, conversation):
+                return True
+            await self._wall.sleep(min(left, _ASK_AGAIN_S) if unreached else left)
+        return False
+
+    async def _has_written_since(self, delivery: Delivery, conversation: Conversation) -> bool:
+        """Compares how long ago each was, since the driver's words have a clock of their own."""
+        heard = await self._store.last_heard(conversation.id)
+        if heard is None or delivery.claimed_at is None:
+            return False
+        return self._clock.now() - heard < self._wall.now() - delivery.claimed_at
 
     async def _is_unwanted(self, entry: Entry, conversation: Conversation) -> bool:
         """Whether the driver has opted out; what the dialogue said when it heard that still goes out."""
@@ -221,7 +239,7 @@ class Outbox:
         same = [
             message.sid
             for message in sent
-            if message.body.strip() == delivery.body.strip()
+            if _is_body(message.body, delivery.body, conversation.channel)
             and (message.created_at is None or message.created_at >= since)
         ]
         known = await self._store.known_sids(same)
@@ -234,6 +252,13 @@ class Outbox:
         self._metrics.deliveries.labels(state.value).inc()
         tell = log.info if state in {Sending.SENT, Sending.SUPPRESSED} else log.error
         tell("delivery_done", entry=entry.id, conversation=entry.conversation, state=state.value, error=error)
+
+
+def _is_body(listed: str, ours: str, channel: Channel) -> bool:
+    """Whether a listed message says what we said, alone or in a template of WhatsApp, which has words of its own around it."""
+    if channel is Channel.WHATSAPP and (said := in_template(ours)):
+        return said in in_template(listed)
+    return listed.strip() == ours.strip()
 
 
 def _then(carrier: Carrier, code: str) -> Then:

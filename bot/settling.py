@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.choices import meant_by_text, open_choices
+from bot.pan import mask_spread_card
 from bot.replies import RECENT
 from bot.store.base import BotStore
 from bot.store.model import CARRIED, Conversation, Item, Kind
@@ -79,10 +80,20 @@ class Settling:
             await self._clock.sleep(wait)
         if count == 1:
             return item
-        text = "\n".join(one.text for one in items[:count])
-        await self._store.join(item.id, [one.id for one in items[1:count]], text)
+        texts = await self._without_card([(one.id, one.text) for one in items[:count]])
+        await self._store.join(item.id, [one.id for one in items[1:count]], "\n".join(texts))
         joined = await self._store.open_items(item.conversation, 1)
         return joined[0]
+
+    async def _without_card(self, items: Sequence[tuple[str, str]]) -> list[str]:
+        """Their texts without a card number that only together they are: pieces that came at the same moment, or out of order."""
+        texts = [text for _, text in items]
+        for end in range(2, len(texts) + 1):
+            texts[:end] = mask_spread_card(texts[:end]) or texts[:end]
+        changed = {item: text for (item, before), text in zip(items, texts, strict=True) if before != text}
+        if changed:
+            await self._store.rewrite(changed)
+        return texts
 
     def _may_join(self, item: Item, conversation: Conversation) -> bool:
         return (

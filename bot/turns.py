@@ -111,15 +111,15 @@ class Turns:
             await self._replies.say(item, conversation, item.kind.value, sentence, language)
             return item.kind.value
         item = await self._settling.join(item, conversation)
+        said = item.asked_text or item.text
         if item.joined:
-            whole = replace(item, text=item.asked_text or item.text)
-            conversation = await self._hearing.listen(whole, conversation)
+            conversation = await self._hearing.listen(replace(item, text=said), conversation)
             driver = self._drivers.of(conversation)
         if await self._may_not_answer(item, conversation):
             return "suppressed"
         keeping = asyncio.create_task(self._pictures.keep(item, conversation.channel))
         try:
-            if item.kind is Kind.TEXT and had_card(item.text):
+            if item.kind is Kind.TEXT and had_card(said):
                 await self._replies.say(item, conversation, "card", say.card_removed(language))
             async with self._patience(item, conversation, driver):
                 return await self._asking.ask(item, conversation, driver)

@@ -73,7 +73,7 @@ def bearer_key(request: Request) -> str:
 
 def same_secret(given: str, expected: str) -> bool:
     """Compares in constant time; an empty expected secret matches nothing."""
-    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+    return bool(expected) and hmac.compare_digest(given.encode(errors="replace"), expected.encode())
 
 
 def json_object(request: Request, *, limit: int = 65536) -> dict[str, Any]:

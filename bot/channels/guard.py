@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from sanic import HTTPResponse, Request, Sanic
+from sanic import Request, Sanic
+from sanic.response import BaseHTTPResponse
 
 from bot.metrics import Metrics
 from chargeline.web import Problem, json_object
@@ -52,7 +53,7 @@ class Guard:
 def note_unrouted(app: Sanic[Any, Any], metrics: Metrics) -> None:
     """Attempts at a webhook that the server itself turns away, before any channel sees them: too large, no such path."""
 
-    async def note(request: Request, response: HTTPResponse) -> None:
+    async def note(request: Request, response: BaseHTTPResponse) -> None:
         at_webhook = request.path.startswith("/webhooks/")
         if at_webhook and response.status in {400, 404, 405, 413, 417} and not hasattr(request.ctx, "refused"):
             _record(request, metrics, "webhooks", response.status, "not-read")

@@ -12,6 +12,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
 
 from bot.channels import whatsapp_webhook
+from bot.channels.carrier_errors import rule_of
 from bot.channels.guard import Guard
 from bot.channels.whatsapp_webhook import Message
 from bot.inbox import Inbox
@@ -65,6 +66,8 @@ def blueprint(settings: Settings, inbox: Inbox, statuses: Statuses, metrics: Met
             )
         batch = guard.json(request, MAX_BODY)
         messages, told, unread = whatsapp_webhook.read(batch, settings.whatsapp_phone_number_id)
+        for code in whatsapp_webhook.account_errors(batch):
+            log.error("whatsapp_account_error", code=code, means=rule_of("meta", code).means)
         if unread:
             metrics.refused.labels("whatsapp", "unread-part").inc(unread)
             log.warning("webhook_part_not_read", channel="whatsapp", parts=unread)

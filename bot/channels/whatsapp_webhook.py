@@ -85,6 +85,14 @@ def read(batch: dict[str, Any], phone_number_id: str) -> tuple[list[Message], li
     return messages, statuses, unread
 
 
+def account_errors(batch: dict[str, Any]) -> list[str]:
+    """Codes of errors that are about the account and no message: Meta puts them beside the messages of a value."""
+    found = [
+        error.get("code") for value in _values(batch) for error in _list(value, "errors") if isinstance(error, dict)
+    ]
+    return [str(code)[:20] for code in found]
+
+
 def _values(batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for entry in _list(batch, "entry"):
         for change in _list(entry, "changes"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -86,6 +86,10 @@ class BotStore(Protocol):
 
     async def move(self, item_id: str, lane: Lane) -> None:
         """Puts an item that is not done into another lane."""
+        ...
+
+    async def rewrite(self, texts: Mapping[str, str]) -> None:
+        """Replaces the words of items, here and in the transcript: what they were must not be kept."""
         ...
 
     async def mark_asked(self, item_id: str, text: str, at: datetime) -> None:

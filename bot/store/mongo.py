@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection as Values
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -273,6 +274,13 @@ class MongoStore:
 
     async def move(self, item_id: str, lane: Lane) -> None:
         await self._inbox.update_one({"_id": item_id}, {"$set": {"lane": lane.value}})
+
+    async def rewrite(self, texts: Mapping[str, str]) -> None:
+        for item, text in texts.items():
+            await self._inbox.update_one({"_id": item}, {"$set": {"text": text}})
+            for field in ("shown", "asked_text"):
+                await self._inbox.update_one({"_id": item, field: {"$ne": None}}, {"$set": {field: text}})
+            await self._entries.update_one({"_id": item}, {"$set": {"text": text}})
 
     async def mark_asked(self, item_id: str, text: str, at: datetime) -> None:
         await self._inbox.update_one({"_id": item_id}, {"$set": {"asked_at": at, "asked_text": text}})

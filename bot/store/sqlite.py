@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -205,6 +205,18 @@ class SqliteStore:
 
     async def move(self, item_id: str, lane: Lane) -> None:
         await self._change("UPDATE inbox SET lane = ? WHERE id = ?", lane, item_id)
+
+    async def rewrite(self, texts: Mapping[str, str]) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            for item, text in texts.items():
+                db.execute(
+                    "UPDATE inbox SET text = ?, shown = CASE WHEN shown IS NULL THEN NULL ELSE ? END, "
+                    "asked_text = CASE WHEN asked_text IS NULL THEN NULL ELSE ? END WHERE id = ?",
+                    (text, text, text, item),
+                )
+                db.execute("UPDATE entries SET text = ? WHERE id = ?", (text, item))
+
+        await self._db.write(work)
 
     async def mark_asked(self, item_id: str, text: str, at: datetime) -> None:
         await self._db.write(

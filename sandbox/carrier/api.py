@@ -21,6 +21,7 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import raw
 
 from chargeline.web import Problem, add_health, install_problem_details, json_object, json_response
+from sandbox.carrier.manners import TAKEN_ALL_THE_SAME
 from sandbox.carrier.network import Message, NotTaken
 from sandbox.carrier.phones import add_phones
 from sandbox.carrier.world import World
@@ -70,6 +71,13 @@ async def _misbehave(request: Request, world: World, random: Random) -> str | No
     return failure
 
 
+def _no_answer(request: Request, failure: str) -> HTTPResponse:
+    """The message was taken, and the bot is not told: the connection breaks, or something before the carrier gives up."""
+    if failure == "lost-after":
+        _hang_up(request)
+    return raw(b"<html><h1>502 Bad Gateway</h1></html>", status=502, content_type="text/html")
+
+
 def _hang_up(request: Request) -> None:
     transport = request.transport
     if isinstance(transport, asyncio.Transport):
@@ -113,8 +121,8 @@ def _add_twilio(app: Sanic[Any, Any], world: World, random: Random) -> None:
             world.take(message)
         except NotTaken as error:
             return refusal(400, error.code, str(error))
-        if failure == "lost-after":
-            _hang_up(request)
+        if failure in TAKEN_ALL_THE_SAME:
+            return _no_answer(request, failure)
         return json_response(_twilio_json(world, message), 201)
 
     @app.get(path, name="twilio_list")
@@ -205,8 +213,8 @@ def _add_meta(app: Sanic[Any, Any], world: World, random: Random) -> None:
             world.take(message)
         except NotTaken as error:
             return refusal(400, _META_CODES.get(error.code, error.code), str(error))
-        if failure == "lost-after":
-            _hang_up(request)
+        if failure in TAKEN_ALL_THE_SAME:
+            return _no_answer(request, failure)
         contact = {"input": body.get("to") or body.get("recipient"), "wa_id": number.lstrip("+")}
         return json_response({"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": message.id}]})
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
-FAILURES = ("500", "429", "lost-after", "lost-before")
+FAILURES = ("500", "429", "502-after", "lost-after", "lost-before")
+TAKEN_ALL_THE_SAME = frozenset({"502-after", "lost-after"})  # the message goes out, and the bot is not told
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,6 +275,19 @@ class StoreContract:
         await store.finish(first.id, "answered")
         assert await store.next_item("sms_1") == third
 
+    async def test_words_that_must_not_be_kept_are_replaced_wherever_they_are(self, store: BotStore) -> None:
+        await conversation(store)
+        for number in (1, 2):
+            await store.accept(item(number))
+        await store.accept(replace(item(3), kind=Kind.EVENT, shown=None))
+        await store.mark_asked("in_sms_1_1", "text 1", NOW)
+        await store.rewrite({"in_sms_1_1": "gone", "in_sms_1_3": "gone too", "in_nobody": "x"})
+        first, second, third = await store.open_items("sms_1", 5)
+        assert (first.text, first.shown, first.asked_text) == ("gone", "gone", "gone")
+        assert (second.text, second.shown, second.asked_text) == ("text 2", "text 2", None)
+        assert (third.text, third.shown, third.asked_text) == ("gone too", None, None)
+        assert [entry.text for entry in await store.entries("sms_1", 0, 5)] == ["gone", "text 2"]
+
     async def test_when_the_driver_last_wrote_does_not_count_events(self, store: BotStore) -> None:
         await conversation(store)
         assert await store.last_heard("sms_1") is None

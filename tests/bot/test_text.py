@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from bot.choices import meant_by_text, open_choices
 from bot.consent import KEYWORDS, OPT_IN, OPT_OUT, keyword, keyword_kind
 from bot.drivers import DriversFileError, load_drivers
-from bot.pan import MAX_DIGITS, MIN_DIGITS, mask_cards, passes_luhn
+from bot.pan import MAX_DIGITS, MIN_DIGITS, mask_cards, mask_spread_card, passes_luhn
 from bot.rasa_client import as_streamed, turn_replies
 from bot.render import sms, terminal
 from bot.render.gsm7 import fold
@@ -257,3 +258,42 @@ def test_a_drivers_file_that_cannot_be_used_is_named(tmp_path: Path, content: st
 
 def test_opt_out_words_of_the_carriers_are_all_known() -> None:
     assert {"stop", "end", "cancel", "quit", "unsubscribe", "revoke", "optout", "stopall", "arret"} <= OPT_OUT
+
+
+CARDS = (
+    "4111111111111111",
+    "5555555555554444",
+    "378282246310005",
+    "6011111111111117",
+    "30569309025904",
+    "2223003122003222",
+)
+
+
+@pytest.mark.parametrize("card", CARDS)
+@given(cuts=st.sets(st.integers(1, 13), min_size=1, max_size=4), separator=st.sampled_from(["", " ", "-", ". "]))
+def test_a_card_number_in_pieces_is_taken_out_of_all_of_them(card: str, cuts: set[int], separator: str) -> None:
+    ends = [0, *sorted(cuts), len(card)]
+    pieces = [separator.join(card[begin:end]) for begin, end in itertools.pairwise(ends)]
+    masked = mask_spread_card(["my card is", *pieces[:-1], pieces[-1] + " exp 12/29"])
+    assert masked is not None
+    assert masked[-1] == f"[card ending {card[-4:]}] exp [date removed]"
+    assert not any(character.isdigit() for text in masked[:-1] for character in text)
+    assert mask_spread_card(masked) is None
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["6135550101", "1042"],
+        ["1042", "2001", "1052", "1061"],
+        ["1042", "no 1043", "K1P 5M7"],
+        ["4111 1111 1111", "what a day", "1111"],
+        ["4111 1111 1111 1112"[:9], "1111 1112"],
+        ["1111 1111", "4111 1111"],
+        ["", ""],
+        ["hi"],
+    ],
+)
+def test_numbers_of_chargers_and_phones_one_after_another_stay(texts: list[str]) -> None:
+    assert mask_spread_card(texts) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.channels.carrier import MOST_ASKED_S, retry_after_s
 from bot.channels.carrier_errors import Then, known_codes, rule_of
 from bot.channels.carriers import templates_from
 from bot.pace import BURST, Pace
 from bot.settling import belonging, looks_unfinished, wait_s
 from bot.store.model import Item, Kind
 from chargeline.settings import Settings, SettingsError
+from sandbox.carrier.network import Line
 from tests.bot.doors import until
 from tests.bot.fake_rasa import FakeRasa
 from tests.channels.lines import ADA, TUNING, Lines, carrier_at, env_for, open_lines
@@ -156,3 +159,65 @@ async def test_pictures_by_sms_come_only_from_the_carrier_itself(lines: Lines) -
     await lines.hears("sms", 2)
     assert "kept" not in lines.heard("sms")[1]
     await until(lambda: lines.rasa.asked == [], "nothing was asked")
+
+
+@pytest.mark.parametrize("line", ["sms", "whatsapp"])
+async def test_a_gateways_error_is_a_doubt_and_what_was_taken_is_not_sent_again(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch, line: Line
+) -> None:
+    faults = iter([None, "502-after", None])
+    monkeypatch.setattr("sandbox.carrier.manners.Manners.failure", lambda *_: next(faults, None))
+    for text in ("one", "two"):
+        (lines.sms if line == "sms" else lines.whatsapp)(text)
+    await lines.hears(line, 3)
+    await asyncio.sleep(TUNING.sends.status_s)
+    assert sorted(lines.heard(line)[1:]) == ["You said: one", "You said: two"]
+
+
+async def test_what_did_not_reach_a_phone_goes_at_once_when_its_driver_writes_again(
+    tmp_path: Path, rasa: FakeRasa
+) -> None:
+    patient = replace(TUNING, sends=replace(TUNING.sends, again_s=3600.0))
+    async with open_lines(tmp_path, rasa, tuning=patient) as lines:
+        manners = lines.world.postman.manners
+        lines.world.postman.manners = manners.changed({"undelivered": 1.0})
+        lines.sms("one")
+        await lines.metric('delivery_retries_total{reason="status"} 2.0')
+        lines.world.postman.manners = manners
+        lines.sms("two")
+        await lines.hears("sms", 5)
+        assert lines.heard("sms")[2:] == [*lines.heard("sms")[:2], "You said: two"]
+
+
+async def test_a_carrier_cannot_ask_for_more_patience_than_a_driver_has() -> None:
+    assert retry_after_s("2") == 2.0
+    assert retry_after_s("864000") == MOST_ASKED_S
+    for odd in ("", "-1", "1.5", "²", "Fri, 27 Nov 2026 00:00:00 GMT", "9" * 400):
+        assert retry_after_s(odd) is None
+
+
+CARD = ("4111 1111", "1111 1111")
+
+
+@pytest.mark.parametrize("settle_s", ["0", "0.3"])
+async def test_a_card_number_over_several_texts_is_kept_nowhere(tmp_path: Path, rasa: FakeRasa, settle_s: str) -> None:
+    async with open_lines(tmp_path, rasa, SETTLE_S=settle_s) as lines:
+        for text in CARD:
+            lines.sms(text)
+            await until(lambda: lines.world.postman.under_way == 0, "acknowledged")
+        await until(lambda: "/payment_failed" in rasa.messages, "it was meant as a payment")
+        await until(lambda: any("removed the card number" in text for text in lines.heard("sms")), "the driver is told")
+        entries = (await lines.door.desk("GET", rasa.asked[0][0])).json()["entries"]
+        written = [entry["text"] for entry in entries if entry["author"] == "driver"]
+        assert written == ["[part of a card number]", "[card ending 1111]"]
+    if settle_s != "0":
+        assert rasa.messages == ["/payment_failed"]
+    for path in (tmp_path / "var").glob("bot.sqlite3*"):
+        assert b"1111 1111" not in path.read_bytes() or settle_s == "0"
+
+
+async def test_danger_is_answered_although_the_driver_opted_out_in_words(lines: Lines) -> None:
+    lines.sms("please stop texting me")
+    await lines.hears("sms", 1)
+    lines.sms("there is smoke here")
+    assert (await lines.hears("sms", 2))[1].startswith("Step away")
