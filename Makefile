@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 export RASA_TELEMETRY_ENABLED := false
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run train chat desk test test-fast test-nlu lint format lock widget bench bench-% score clean
+.PHONY: help setup run train chat desk test test-fast test-nlu lint format lock widget bench bench-% score storm clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -73,6 +73,10 @@ bench-%:
 score: setup  ## play every conversation against a network of its own and judge what came of it (ARGS="--only hazards")
 	@tools/train
 	@exec $(PYTHON) -m sandbox.conversations $(ARGS)
+
+storm: setup  ## 10,000 messages while everything fails and each process is killed once (ARGS="--messages 500", ARGS=--scripted)
+	@tools/train
+	@exec $(PYTHON) -m tests.channels.storm $(ARGS)
 
 clean:  ## remove stores, logs and models (not the environments)
 	rm -rf var models/*.tar.gz .rasa

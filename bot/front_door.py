@@ -17,7 +17,7 @@ from sanic.response import raw
 
 from bot.actions_client import ActionsClient
 from bot.asking import Asking, Limits
-from bot.channels import bridge, desk, stripe_events, terminal, traffic, twilio, web, web_pages, whatsapp
+from bot.channels import bridge, desk, links, stripe_events, terminal, traffic, twilio, web, web_pages, whatsapp
 from bot.channels import pictures as pictures_page
 from bot.channels.carriers import carriers_from, paces_from, templates_from
 from bot.channels.guard import note_unrouted
@@ -106,7 +106,9 @@ async def front_door(
                 lanes[lane].wake(conversation)
 
         sayings = Sayings(settings.operator_name, settings.operator_phone, settings.emergency_number)
-        replies = Replies(store, feed, metrics, clock.now, lambda conversation: wake("outbox", conversation))
+        # Without an address of its own the front door cannot be reached from a phone; the sandbox's phones are here.
+        link_base = settings.public_base_url if settings.public_url or settings.carrier_sandboxed else ""
+        replies = Replies(store, feed, metrics, clock.now, lambda conversation: wake("outbox", conversation), link_base)
         hearing = Hearing(store, drivers, ears)
         carriers = carriers_from(settings)
         for carrier in set(carriers.values()):
@@ -196,6 +198,7 @@ async def front_door(
         app.blueprint(stripe_events.blueprint(settings, inbox, metrics, clock, actions))
         app.blueprint(twilio.blueprint(settings, inbox, statuses, metrics))
         app.blueprint(whatsapp.blueprint(settings, inbox, statuses, metrics))
+        app.blueprint(links.blueprint())
         app.blueprint(pictures_page.blueprint(settings.operator_key, store, pictures))
         app.blueprint(web_pages.blueprint(settings, key, callers, wall))
         app.blueprint(web.blueprint(settings, callers, embeds, store, inbox, feed, drivers, live, metrics, clock, wall))

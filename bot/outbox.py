@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.backoff import delay_s
-from bot.channels.carrier import Carrier, OutcomeUnknown, Refused, SendError, TryLater
+from bot.channels.carrier import PARALLEL, Carrier, OutcomeUnknown, Refused, SendError, TryLater
 from bot.channels.carrier_errors import Then, rule_of
 from bot.consent import by_words
 from bot.metrics import Metrics
@@ -46,7 +46,7 @@ class SendLimits:
     look_attempts: int = 5  # failed look-ups in a row after which it is left as unknown
     clock_skew_s: float = 120.0
     again_s: float = 60.0  # when to send once more what did not arrive
-    parallel: int = 50
+    parallel: int = PARALLEL  # calls to one carrier's channel at one time; a slow carrier holds up only its own
 
 
 class Outbox:
@@ -71,7 +71,7 @@ class Outbox:
         self._clock = clock
         self._wall = wall
         self._limits = limits
-        self._at_carrier = asyncio.Semaphore(limits.parallel)
+        self._at_carrier = {channel: asyncio.Semaphore(limits.parallel) for channel in carriers}
 
     async def work_through(self, conversation_id: str) -> None:
         """Every delivery of the conversation up to its final state, in order."""
@@ -114,7 +114,7 @@ class Outbox:
             return  # another front door has it
         claimed = replace(delivery, state=Sending.SENDING, attempts=delivery.attempts + 1, claimed_at=now)
         try:
-            async with self._at_carrier:
+            async with self._at_carrier[conversation.channel]:
                 sid = await self._hand_over(entry, conversation, carrier, template)
         except TryLater as error:
             await self._put_off(entry, claimed, error, conversation)
@@ -232,7 +232,7 @@ class Outbox:
 
     async def _find(self, delivery: Delivery, conversation: Conversation, carrier: Carrier) -> str | None:
         """Id of a message with this text, made since the claim, that no other delivery here has."""
-        async with self._at_carrier:
+        async with self._at_carrier[conversation.channel]:
             sent = await carrier.sent_to(conversation)
         assert delivery.claimed_at is not None
         since = delivery.claimed_at - timedelta(seconds=self._limits.clock_skew_s)

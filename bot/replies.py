@@ -17,6 +17,7 @@ from bot.feed import Feed
 from bot.metrics import Metrics
 from bot.rasa_client import Reply
 from bot.render import sms
+from bot.render.links import shortened
 from bot.store.base import BotStore
 from bot.store.model import (
     BOT,
@@ -52,12 +53,15 @@ class Replies:
         metrics: Metrics,
         now: Callable[[], datetime],
         new_delivery: Callable[[str], None],
+        link_base: str = "",
     ) -> None:
+        """`link_base`: the operator's address, under which links in text messages are short."""
         self._store = store
         self._feed = feed
         self._metrics = metrics
         self._now = now
         self._new_delivery = new_delivery
+        self._link_base = link_base
 
     async def say(
         self,
@@ -76,6 +80,8 @@ class Replies:
     async def pass_on(self, item: Item, conversation: Conversation, number: int, reply: Reply, language: str) -> bool:
         """Reply `number` of a turn of Rasa's or of the action server's. False where there was nothing in it to show."""
         text = "\n".join(str(reply[key]).strip() for key in ("text", "image", "attachment") if reply.get(key))
+        if conversation.channel in CARRIED:
+            text = shortened(text, self._link_base)
         options = _options(reply.get("buttons"))
         custom = reply["custom"] if isinstance(reply.get("custom"), dict) else None
         if not text and not options and (custom is None or custom.get("silent") is True):

@@ -55,8 +55,8 @@ def all_processes(settings: Settings) -> list[Process]:
     return [build(settings) for build in builders if build not in left_out]
 
 
-def _python(module: str) -> list[str]:
-    return [sys.executable, "-m", module]
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
 
 
 def _bridge(s: Settings) -> Process:
@@ -96,7 +96,7 @@ def _carrier(s: Settings) -> Process:
     return Process(
         "carrier",
         "a simulated carrier with two phones, SMS and WhatsApp",
-        _python("sandbox.carrier"),
+        _python("sandbox.carrier", "--journal", str(s.var / "carrier.jsonl")),
         {},
         {"CARRIER_PORT": s.carrier_port},
         f"http://127.0.0.1:{s.carrier_port}/readyz",

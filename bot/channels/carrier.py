@@ -13,6 +13,7 @@ from bot.channels.carrier_errors import PASSING, CarrierName, Then, rule_of
 from bot.store.model import Conversation, Entry
 
 TIMEOUT = aiohttp.ClientTimeout(total=15.0, sock_connect=5.0, sock_read=10.0)
+PARALLEL = 100  # connections to one carrier; what Twilio allows an account at one time, and more than Meta needs
 _SIGN_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 MOST_ASKED_S = 300.0  # of what a carrier asks us to wait; a wrong header must not silence a channel for days
 MAX_MEDIA = 5 * 2**20  # bytes; Meta's limit for a picture, and far above what a phone sends by MMS
@@ -93,6 +94,11 @@ class Answer:
     status: int
     body: dict[str, Any]
     after_s: float | None
+
+
+def session() -> aiohttp.ClientSession:
+    """With room for its messages, and some for pictures and signs of typing beside them."""
+    return aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=PARALLEL + 20))
 
 
 async def post(http: aiohttp.ClientSession, url: str, **request: Any) -> Answer:

@@ -15,7 +15,6 @@ import aiohttp
 import orjson
 
 from bot.channels.carrier import (
-    TIMEOUT,
     NotFetched,
     OutcomeUnknown,
     SendError,
@@ -25,6 +24,7 @@ from bot.channels.carrier import (
     post_sign,
     problem_of,
     read_media,
+    session,
 )
 from bot.render.whatsapp import in_template
 from bot.store.model import Channel, Conversation, Entry
@@ -55,7 +55,7 @@ class TwilioApi:
         self._status_url = status_url
         login = b64encode(f"{account_sid}:{auth_token}".encode()).decode()
         self._login = {"Authorization": f"Basic {login}"}
-        self._http = aiohttp.ClientSession(timeout=TIMEOUT)
+        self._http = session()
 
     async def close(self) -> None:
         await self._http.close()

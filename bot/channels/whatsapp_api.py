@@ -13,7 +13,6 @@ import aiohttp
 import orjson
 
 from bot.channels.carrier import (
-    TIMEOUT,
     NotFetched,
     OutcomeUnknown,
     SendError,
@@ -23,6 +22,7 @@ from bot.channels.carrier import (
     post_sign,
     problem_of,
     read_media,
+    session,
 )
 from bot.render import whatsapp
 from bot.store.model import Conversation, Entry
@@ -38,7 +38,7 @@ class WhatsAppApi:
         self._base = url.rstrip("/")
         self._url = f"{self._base}/{phone_number_id}/messages"
         self._login = {"Authorization": f"Bearer {access_token}"}
-        self._http = aiohttp.ClientSession(timeout=TIMEOUT)
+        self._http = session()
 
     async def close(self) -> None:
         await self._http.close()

@@ -15,6 +15,7 @@ from bot.choices import token
 from bot.render import sms, whatsapp
 from bot.render.capabilities import SMS, WHATSAPP_META
 from bot.render.gsm7 import cost, fold, is_gsm7
+from bot.render.links import shortened, way_to
 from bot.store.model import Option
 from bot.texts import FOLDER
 from sandbox.carrier.api import complaint
@@ -22,7 +23,34 @@ from sandbox.carrier.api import complaint
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("en", "es", "fr")
 LONGEST = {"operator": "Chargeline Demo Network", "phone": "+1 613 555 0199", "emergency": "911"}
-VALUE = "CL-1042A"  # what a value is counted as
+LINK = "https://help.example.com"
+# What values are counted as, none of them a short one; any other as long as a charger's id.
+VALUES = LONGEST | {
+    "list": "\n".join(["2011 Lakeshore Yard, 12.4 km, CCS1 150 kW, 0.59/kWh"] * 3),
+    "link": shortened("https://www.google.com/maps/dir/?api=1&destination=45.42541,-75.69191", LINK),
+    "url": f"{LINK}/pay/pay_{'0' * 24}",
+    "site": "Rideau Centre Parking P2",
+    "place": "Montmagny",
+    "plugs": "CCS1, CHAdeMO, NACS",
+    "energy": "12.4 kWh",
+    "cost": "12.34 CAD",
+    "sum": "12.34 CAD",
+    "hold": "40.00 CAD",
+    "released": "40.00 CAD",
+    "price": "0.59 CAD/kWh",
+    "duration": "1 h 45 min",
+    "power": "148 kW",
+    "distance": "12.4 km",
+    "age": "25 min",
+    "last4": "0001",
+    "connector": "2",
+    "minutes": "25",
+    "count": "3",
+    "free": "2",
+    "most": "150 kW",
+    "guess": "25 min",
+}
+VALUE = "CL-1042A"
 
 
 def sentences(language: str) -> dict[str, str]:
@@ -40,12 +68,21 @@ def sentences(language: str) -> dict[str, str]:
     return found
 
 
+def one_line_of(name: str, text: str) -> str:
+    """Only lists of what is free have three lines; the others name one charger."""
+    return (
+        text
+        if name in {"say_near_list", "say_near_you_list"}
+        else text.replace("{list}", VALUES["list"].split("\n")[0])
+    )
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_sentence_goes_out_in_gsm7_and_within_two_segments(language: str) -> None:
     assert SMS.segments == 2
     dear = {}
     for name, text in sentences(language).items():
-        filled = re.sub(r"\{(\w+)\}", lambda found: LONGEST.get(found.group(1), VALUE), text).strip()
+        filled = re.sub(r"\{(\w+)\}", lambda found: VALUES.get(found.group(1), VALUE), one_line_of(name, text)).strip()
         spent = cost(sms.body(filled, (), language=language))
         if spent.encoding != "GSM-7" or spent.segments > SMS.segments:
             dear[name] = spent
@@ -131,3 +168,20 @@ def test_a_template_holds_the_text_on_one_line_and_meta_takes_it() -> None:
     whole = {"messaging_product": "whatsapp", "recipient": "CA.123", **message}
     assert complaint("meta_message", whole) is None
     assert complaint("meta_message", {**whole, "surprise": 1}) is not None
+
+
+def test_a_way_to_a_place_is_short_on_our_domain_and_leads_there_and_nowhere_else() -> None:
+    way = "https://www.google.com/maps/dir/?api=1&destination=45.42541,-75.69000"
+    assert shortened(f"Map: {way}\nText OK.", LINK) == f"Map: {LINK}/m/45.4254,-75.69\nText OK."
+    assert shortened(f"Map: {way}.", "") == f"Map: {way}."
+    assert shortened("https://www.google.com/maps/dir/?api=1&destination=45.4,-75.6.evil", LINK).startswith(
+        "https://www"
+    )
+    assert way_to("45.4254,-75.69") == "https://www.google.com/maps/dir/?api=1&destination=45.4254,-75.69"
+    for odd in ("", "1", "91,0", "0,181", "45.4254,-75.69/..", "https://evil.example", "45,75&x=1", "nan,nan", "4\n,5"):
+        assert way_to(odd) is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_has_a_link_of_its_own(language: str) -> None:
+    assert [name for name, text in sentences(language).items() if re.search(r"https?:|www\.|bit\.ly", text)] == []

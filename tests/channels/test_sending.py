@@ -19,7 +19,7 @@ from bot.settling import belonging, looks_unfinished, wait_s
 from bot.store.model import Item, Kind
 from chargeline.settings import Settings, SettingsError
 from sandbox.carrier.network import Line
-from tests.bot.doors import until
+from tests.bot.doors import PUBLIC_URL, until
 from tests.bot.fake_rasa import FakeRasa
 from tests.channels.lines import ADA, TUNING, Lines, carrier_at, env_for, open_lines
 
@@ -221,3 +221,18 @@ async def test_danger_is_answered_although_the_driver_opted_out_in_words(lines: 
     await lines.hears("sms", 1)
     lines.sms("there is smoke here")
     assert (await lines.hears("sms", 2))[1].startswith("Step away")
+
+
+@pytest.mark.parametrize("line", ["sms", "whatsapp"])
+async def test_the_way_to_a_charger_is_a_short_link_of_ours_that_leads_there(lines: Lines, line: Line) -> None:
+    way = "https://www.google.com/maps/dir/?api=1&destination=45.42541,-75.69191"
+    lines.rasa.answer = lambda message: [{"text": f"Free now near you: 1042\nMap: {way}"}]
+    (lines.sms if line == "sms" else lines.whatsapp)("near me")
+    link = (await lines.hears(line, 2))[1].rpartition(" ")[2]
+    assert link == f"{PUBLIC_URL}/m/45.4254,-75.6919"
+    answer = await lines.door.http.get(link.removeprefix(PUBLIC_URL))
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        way.replace("45.42541,-75.69191", "45.4254,-75.6919"),
+    )
+    assert (await lines.door.http.get("/m/evil.example")).status_code == 404

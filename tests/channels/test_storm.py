@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.channels.storm import Storm
+from tests.channels.storm import Scripted, Storm
 
 pytestmark = pytest.mark.slow
 
 
 async def test_every_message_is_answered_once_and_in_order_whatever_fails(tmp_path: Path) -> None:
-    report = await Storm(tmp_path, messages=100, conversations=40, seed=7).run()
+    report = await Storm(Scripted(tmp_path), messages=100, conversations=40, seed=7).run()
     assert sorted(report.kills) == ["bot", "carrier", "rasa"]
     assert report.posts > report.messages
-    assert (report.lost, report.doubled, report.disordered) == ([], [], [])
+    assert (report.lost, report.doubled, report.disordered, report.beside) == ([], [], [], [])
+    assert report.failed == 0
