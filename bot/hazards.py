@@ -93,7 +93,7 @@ class Hazards:
 
     async def _advise(self, item: Item, conversation: Conversation, driver: Driver) -> None:
         say = self._sayings
-        await self._replies.say(item, conversation, "advice", say.hazard_advice(driver.language), exempt=True)
+        await self._replies.say(item, conversation, "advice", say.hazard_advice(driver.language))
         seconds = max(0.0, (self._clock.now() - item.received_at).total_seconds())
         self._metrics.hazard_advice_seconds.observe(seconds)
         log.warning("hazard_advice_said", conversation=conversation.id, message=item.id, seconds=round(seconds, 3))
@@ -118,7 +118,7 @@ class Hazards:
             if waited >= self._limits.tell_s and not told:
                 told = True
                 sentence = self._sayings.hazard_unreached(driver.language)
-                await self._replies.say(item, conversation, "unreached", sentence, exempt=True)
+                await self._replies.say(item, conversation, "unreached", sentence)
             if waited >= self._limits.give_up_s:
                 return "unreached"
             pause = delay_s(attempt, self._limits.retry_first_s, self._limits.retry_most_s, random.random())

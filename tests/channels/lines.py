@@ -123,10 +123,16 @@ def env_for(folder: Path, rasa_url: str, carrier_url: str, **more: str) -> dict[
 
 @asynccontextmanager
 async def open_lines(
-    folder: Path, rasa: FakeRasa, clock: Clock | None = None, *, tuning: Tuning = TUNING, **more: str
+    folder: Path,
+    rasa: FakeRasa,
+    *,
+    clock: Clock | None = None,
+    tuning: Tuning = TUNING,
+    env: dict[str, str] | None = None,
+    **more: str,
 ) -> AsyncIterator[Lines]:
     async with carrier_at(clock) as (world, url):
-        settings = Settings.load(env_for(folder, rasa.url, url, **more))
+        settings = Settings.load(env_for(folder, rasa.url, url, **(env or {}), **more))
         async with front_door(settings, tuning, port=0, ears=EARS) as port, Door.at(port) as door:
             world.postman.url = f"http://127.0.0.1:{port}"
             yield Lines(world, door, rasa, url)

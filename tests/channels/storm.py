@@ -148,7 +148,7 @@ class Part:
 class Scripted:
     """The real front door and carrier, and a Rasa that repeats what was said."""
 
-    victims = ("bot", "rasa", "carrier")
+    victims: tuple[str, ...] = ("bot", "rasa", "carrier")
 
     def __init__(self, folder: Path) -> None:
         self.journal, self.store = folder / "carrier.jsonl", folder / "var/bot.sqlite3"
@@ -194,7 +194,7 @@ class Scripted:
 class Whole:
     """All of it, as `make run` starts it."""
 
-    victims = ("bot", "rasa", "actions", "bridge", "carrier")
+    victims: tuple[str, ...] = ("bot", "rasa", "actions", "bridge", "carrier")
 
     def __init__(self, folder: Path) -> None:
         var, port = folder / "var", free_port()

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -144,7 +145,7 @@ async def test_media_only_is_answered_kindly_and_the_picture_kept(lines: Lines, 
 
 @pytest.mark.parametrize("by", ["meta", "twilio"])
 async def test_location_reaches_the_dialogue_with_its_coordinates(tmp_path: Path, rasa: FakeRasa, by: str) -> None:
-    async with open_lines(tmp_path, rasa, **(BY_TWILIO if by == "twilio" else {})) as lines:
+    async with open_lines(tmp_path, rasa, env=BY_TWILIO if by == "twilio" else {}) as lines:
         if by == "meta":
             lines.world.share_place(ADA, -45.42, 75.69, "Rideau")
         else:
@@ -162,7 +163,7 @@ async def test_button_id_a_tap_is_the_choice_whatever_its_title_would_mean(
     tmp_path: Path, rasa: FakeRasa, by: str
 ) -> None:
     rasa.plans = [Turn(lines=[{"text": "Which?", "buttons": [{"title": "STOP it", "payload": "/finish"}]}])]
-    async with open_lines(tmp_path, rasa, **(BY_TWILIO if "twilio" in by else {})) as lines:
+    async with open_lines(tmp_path, rasa, env=BY_TWILIO if "twilio" in by else {}) as lines:
         said = {"From": WA_ADA, "Body": "1042"}
         assert (
             await (by_twilio(lines, said) if "twilio" in by else bring(lines, inbound(lines, "whatsapp", "1042")))
@@ -179,13 +180,13 @@ async def test_button_id_a_tap_is_the_choice_whatever_its_title_would_mean(
 
 
 async def offered(lines: Lines, conversation: str) -> list[str]:
+    found: list[str] = []
+
     async def tokens() -> bool:
-        nonlocal found
         entries = (await lines.door.desk("GET", conversation)).json()["entries"]
-        found = [f"{entry['id']}.{n}" for entry in entries for n in range(len(entry.get("choices") or []))]
+        found[:] = [f"{entry['id']}.{n}" for entry in entries for n in range(len(entry.get("choices") or []))]
         return bool(found)
 
-    found: list[str] = []
     await until(tokens, "choices are offered")
     return found
 
@@ -253,7 +254,7 @@ async def test_templates_carry_news_after_a_day_in_the_drivers_language(
 ) -> None:
     template = {"meta": "en=news/en_US,es=noticias/es_MX", "twilio": f"en=HX{'0' * 32},es=HX{'1' * 32}"}[by]
     env = {**(BY_TWILIO if by == "twilio" else {}), "WHATSAPP_TEMPLATES": template}
-    async with open_lines(tmp_path, rasa, **env) as lines:
+    async with open_lines(tmp_path, rasa, env=env) as lines:
         if by == "meta":
             await bring(lines, inbound(lines, "whatsapp", "hola"))
         else:
@@ -303,10 +304,13 @@ async def test_business_scoped_id_is_the_person_with_a_number_without_one_and_wi
         message |= {"text": {"body": text}, **({"from": phone.lstrip("+")} if phone else {})}  # type: ignore[dict-item]
         assert await bring(lines, meta_post(ACCOUNT, META_PATH, {"messages": [message]})) == 200
 
-    async with open_lines(tmp_path, rasa, **(BY_TWILIO if by == "twilio" else {})) as lines:
+    def asked(count: int) -> bool:
+        return len(rasa.asked) == count
+
+    async with open_lines(tmp_path, rasa, env=BY_TWILIO if by == "twilio" else {}) as lines:
         for n, phone in enumerate((None, ADA, None, "+16135550188")):
             await write(lines, f"text {n}", phone)
-            await until(lambda n=n: len(rasa.asked) == n + 1, "answered")
+            await until(partial(asked, n + 1), "answered")
     assert len({sender for sender, _, _ in rasa.asked}) == 1
     assert [metadata["driver"] for _, _, metadata in rasa.asked][:2] == [f"guest:{rasa.asked[0][0]}", "drv-ada"]
     assert rasa.asked[3][2]["tier"] == 0  # the new number is nobody's that the operator knows
@@ -336,7 +340,7 @@ async def test_metadata_says_who_where_and_in_which_language(lines: Lines, line:
 @pytest.mark.parametrize("by", ["meta", "twilio"])
 async def test_typing_is_shown_on_whatsapp_until_the_answer_comes(tmp_path: Path, rasa: FakeRasa, by: str) -> None:
     rasa.plans = [Turn(fault="raise")]  # the first attempt says nothing
-    async with open_lines(tmp_path, rasa, **(BY_TWILIO if by == "twilio" else {})) as lines:
+    async with open_lines(tmp_path, rasa, env=BY_TWILIO if by == "twilio" else {}) as lines:
         network = lines.world.network
         message = lines.world._message("whatsapp", ADA, "is 1042 free", outbound=False)
         if by == "twilio":

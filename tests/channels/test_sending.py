@@ -216,13 +216,6 @@ async def test_a_card_number_over_several_texts_is_kept_nowhere(tmp_path: Path, 
         assert b"1111 1111" not in path.read_bytes() or settle_s == "0"
 
 
-async def test_danger_is_answered_although_the_driver_opted_out_in_words(lines: Lines) -> None:
-    lines.sms("please stop texting me")
-    await lines.hears("sms", 1)
-    lines.sms("there is smoke here")
-    assert (await lines.hears("sms", 2))[1].startswith("Step away")
-
-
 @pytest.mark.parametrize("line", ["sms", "whatsapp"])
 async def test_the_way_to_a_charger_is_a_short_link_of_ours_that_leads_there(lines: Lines, line: Line) -> None:
     way = "https://www.google.com/maps/dir/?api=1&destination=45.42541,-75.69191"

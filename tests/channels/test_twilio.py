@@ -60,7 +60,7 @@ async def test_whatsapp_through_twilio_with_tokens_ids_and_numbered_choices(tmp_
     buttons = [{"title": "Left", "payload": "/left"}, {"title": "Right", "payload": "/right"}]
     rasa.plans = [Turn(lines=[{"text": "Which side?", "buttons": buttons}])]
     env = {"WHATSAPP_PHONE_NUMBER_ID": "", "TWILIO_WHATSAPP_NUMBER": "+15550000001"}
-    async with open_lines(tmp_path, rasa, **env) as lines:
+    async with open_lines(tmp_path, rasa, env=env) as lines:
         lines.world.network.heard[ADA] = lines.world.network.now()
         known = {"ExternalUserId": "CA.1349"}
         assert await post(lines, WHATSAPP_PATH, text("1042", "whatsapp:+16135550101", **known)) == 200
