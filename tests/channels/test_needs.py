@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from bot.channels.twilio import PATH, STATUS_PATH, WHATSAPP_PATH
@@ -373,7 +374,11 @@ async def test_parts_that_are_wrong_in_their_coding_size_or_kind_are_refused_wit
         (META_PATH, json, b"\xff\xfe", 403),
         ("/webhooks/nobody", json, b"{}", 404),
     ):
-        answer = await lines.door.http.post(path, content=body, headers=headers)
+        try:
+            answer = await lines.door.http.post(path, content=body, headers=headers)
+        except httpx.TransportError:  # hung up on while it was still sending, which is fair with so much
+            assert len(body) > 4 * 2**20 - 10
+            continue
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
     for urlencoded in ({"a": "1"}, {"MessageSid": "SM1"}):
         signed = twilio_post(ACCOUNT, PUBLIC_URL, PATH, urlencoded)
