@@ -18,7 +18,7 @@ from bot.metrics import Metrics
 from bot.pan import mask_spread_card, may_go_on
 from bot.replies import RECENT
 from bot.store.base import BotStore
-from bot.store.model import DRIVER, Channel, Consent, Conversation, Item, Kind, Lane, Media, NewItem, Place
+from bot.store.model import DRIVER, Channel, Consent, Conversation, Item, Kind, Lane, Media, NewEntry, NewItem, Place
 from bot.words import clean
 from chargeline.clock import Clock
 from chargeline.ids import new_id
@@ -99,6 +99,30 @@ class Inbox:
             self._lane(conversation, kind),
             media=media,
         )
+
+    async def carrier_answered(self, conversation: Conversation, source: str, raw: str, opted_out: bool | None) -> None:
+        """Words that the carrier has acted upon and answered by itself, in its own texts: kept, and answered by nobody else.
+
+        `opted_out`: what they were; None for a word that asks for help.
+        """
+        words = clean(raw)
+        now = self._clock.now()
+        if opted_out is not None:
+            row = Consent(source, conversation.channel, conversation.address, opted_out, words[:_MOST_PROOF], now)
+            if await self._store.record_consent(row):
+                log.info("consent_recorded", conversation=conversation.id, opted_out=opted_out)
+        entry_id = f"{conversation.id}:{source}"
+        said = NewEntry(
+            id=entry_id,
+            conversation=conversation.id,
+            author=DRIVER,
+            turn=entry_id,
+            turn_kind=Kind.HELP if opted_out is None else Kind.STOP if opted_out else Kind.RESUME,
+            text=words,
+            created_at=now,
+        )
+        await self._store.add_entry(said)
+        self._feed.changed(conversation.id)
 
     async def place(
         self,

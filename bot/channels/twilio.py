@@ -29,6 +29,7 @@ _USER = re.compile(r"[A-Za-z]{2}\.[A-Za-z0-9.]{1,140}")  # a business-scoped id
 _ENTRY = re.compile(r"[a-z0-9_]{1,60}:[A-Za-z0-9_.:\-]{1,120}")
 _STATUS = re.compile(r"[a-z_]{1,20}")
 _CODE = re.compile(r"[0-9]{1,6}")
+_OPT_OUT_TYPES = {"STOP": True, "START": False, "HELP": None}
 _TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 
@@ -103,6 +104,10 @@ def blueprint(settings: Settings, inbox: Inbox, statuses: Statuses, metrics: Met
         if "Body" not in params and not media:
             raise bad_field(request, "sms", "Body is missing.")
         conversation = await inbox.conversation(Channel.SMS, sender)
+        handled = params.one("OptOutType").upper()
+        if handled in _OPT_OUT_TYPES:  # Advanced Opt-Out has sent its own answer
+            await inbox.carrier_answered(conversation, f"twilio:{sid}", params.one("Body"), _OPT_OUT_TYPES[handled])
+            return
         await inbox.text(conversation, f"twilio:{sid}", params.one("Body"), media=media)
 
     async def _take_whatsapp(request: Request, params: Params) -> None:

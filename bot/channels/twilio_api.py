@@ -63,7 +63,7 @@ class TwilioApi:
     def _ends(self, to: Conversation) -> dict[str, str]:
         if to.channel is Channel.WHATSAPP:
             return {"To": f"whatsapp:{to.phone or to.user or to.address}", "From": f"whatsapp:{self._whatsapp}"}
-        return {"To": to.address, "From": self._from}
+        return {"To": to.address, "MessagingServiceSid" if self._from.startswith("MG") else "From": self._from}
 
     async def send(self, to: Conversation, entry: Entry, template: str | None) -> str:
         """Twilio's id of the message. Raises TryLater, Refused or OutcomeUnknown."""
@@ -92,7 +92,9 @@ class TwilioApi:
 
     async def sent_to(self, to: Conversation) -> list[Sent]:
         """The last messages to this driver. Raises SendError where the list cannot be had."""
-        params = {**self._ends(to), "PageSize": _PAGE}
+        # A messaging service chooses among its numbers, so there the list is not narrowed by one.
+        ends = {name: value for name, value in self._ends(to).items() if name != "MessagingServiceSid"}
+        params = {**ends, "PageSize": _PAGE}
         try:
             async with self._http.get(self._url, params=params, headers=self._login) as response:
                 content = await response.read()

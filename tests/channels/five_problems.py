@@ -115,7 +115,7 @@ def payment_failed(phone: Phone, stack: Stack) -> None:
     phone.write("my card was declined at 1052, how can i pay")
     phone.hears("pay here and I begin by myself")
     phone.pays()
-    phone.hears("Charging: 1052")
+    phone.hears("Charging at 1052")
     assert running(stack, "CL-1052")
 
 

@@ -154,3 +154,28 @@ async def test_a_number_that_the_carrier_has_blocked_is_noted_and_left_alone(lin
 async def test_danger_beside_the_wish_to_be_left_alone_is_danger(lines: Lines) -> None:
     lines.sms("stop texting me there is smoke")
     assert (await lines.hears("sms", 1))[0].startswith("Step away")
+
+
+async def test_what_the_carrier_has_answered_itself_is_noted_and_answered_by_nobody_else(
+    lines: Lines, tmp_path: Path
+) -> None:
+    """Twilio's Advanced Opt-Out: words of the operator's own choice, in any language, and texts of Twilio's."""
+    for n, (word, kind) in enumerate((("AYUDA", "HELP"), ("BASTA", "STOP"), ("hello", ""), ("VOLVER", "START"))):
+        fields = {"MessageSid": f"SM{n}", "From": ADA, "Body": word, **({"OptOutType": kind} if kind else {})}
+        for _ in range(2):
+            assert (await lines.door.signed(fields)).status_code == 200
+    await lines.metric('turns_total{outcome="suppressed"} 1.0')
+    lines.sms("1042")
+    assert (await lines.hears("sms", 1))[-1] == "You said: 1042"
+    assert lines.rasa.messages == ["1042"]
+    store = SqliteStore(tmp_path / "var/bot.sqlite3")
+    await store.open()
+    rows = await store.consents(Channel.SMS, ADA)
+    assert [(row.words, row.opted_out, row.source) for row in rows] == [
+        ("BASTA", True, "twilio:SM1"),
+        ("VOLVER", False, "twilio:SM3"),
+    ]
+    conversation = await store.conversation_for(Channel.SMS, ADA, "x", rows[0].at)
+    texts = [entry.text for entry in await store.entries(conversation.id, 0, 20)]
+    assert texts[:4] == ["AYUDA", "BASTA", "hello", "VOLVER"]
+    await store.close()

@@ -229,3 +229,18 @@ async def test_the_way_to_a_charger_is_a_short_link_of_ours_that_leads_there(lin
         way.replace("45.42541,-75.69191", "45.4254,-75.6919"),
     )
     assert (await lines.door.http.get("/m/evil.example")).status_code == 404
+
+
+async def test_a_messaging_service_sends_and_its_lost_answers_are_looked_up(
+    tmp_path: Path, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = iter([None, "lost-after"])
+    monkeypatch.setattr("sandbox.carrier.manners.Manners.failure", lambda *_: next(faults, None))
+    env = {"TWILIO_FROM_NUMBER": f"MG{'0' * 32}", "PUBLIC_URL": ""}
+    async with open_lines(tmp_path, rasa, env=env) as lines:
+        fields = {"MessageSid": "SM1", "From": ADA, "Body": "hi"}
+        url = f"{lines.door.http.base_url}".rstrip("/") + "/webhooks/twilio/sms"
+        assert (await lines.door.signed(fields, url=url)).status_code == 200
+        await lines.hears("sms", 2)
+        await asyncio.sleep(0.3)
+        assert len(lines.heard("sms")) == 2
