@@ -61,6 +61,7 @@ class _Heard:
     lines: int = 0
     shown: int = 0
     silent: bool = False
+    used: set[str] | None = None  # ids of replies that this run has had, where an earlier run may have said some
 
 
 class Asking:
@@ -110,7 +111,8 @@ class Asking:
                     doubtful = False
                 asked_at = self._unix()
                 await self._store.mark_asked(item.id, message, self._wall.now())
-                return await self._converse(item, conversation, driver, message)
+                again = attempt > 1 or item.asked_at is not None
+                return await self._converse(item, conversation, driver, message, again)
             except TimeoutError:
                 log.error("turn_timed_out", conversation=conversation.id, message=item.id, after_s=self._limits.turn_s)
                 self._metrics.rasa_errors.labels("timeout").inc()
@@ -153,10 +155,10 @@ class Asking:
             return "/payment_failed"  # nothing but card details: somebody wants to pay
         return meant.payload if meant is not None else mask_cards(item.text)
 
-    async def _converse(self, item: Item, conversation: Conversation, driver: Driver, message: str) -> str:
+    async def _converse(self, item: Item, conversation: Conversation, driver: Driver, message: str, again: bool) -> str:
         """One attempt. Raises RasaError, and TimeoutError where the turn did not end in time."""
         metadata = self._metadata(item, conversation, driver)
-        heard = _Heard()
+        heard = _Heard(used=set() if again else None)
         async with self._at_rasa, asyncio.timeout(self._limits.turn_s):
             listening = asyncio.create_task(self._listen(item, conversation, driver, message, metadata, heard))
             try:
@@ -234,14 +236,14 @@ class Asking:
             # A person has the conversation; the bot's news of the charger would talk across them.
             log.info("reply_held_back", conversation=conversation.id, message=item.id, case=conversation.case)
             heard.silent = True
-        elif await self._replies.pass_on(item, conversation, number, reply, driver.language):
+        elif await self._replies.pass_on(item, conversation, number, reply, driver.language, heard.used):
             heard.shown += 1
         if marks.get("silent") is True:
             heard.silent = True
 
     async def _take(self, item: Item, conversation: Conversation, driver: Driver, said: list[Reply]) -> str:
         """The replies of a turn that is known to have ended; those stored already stay as they are."""
-        heard = _Heard()
+        heard = _Heard(used=set())
         for reply in said:
             await self._take_one(item, conversation, driver, reply, heard)
         if heard.shown or heard.silent:

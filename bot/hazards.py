@@ -127,8 +127,9 @@ class Hazards:
     async def _pass_on(self, item: Item, conversation: Conversation, driver: Driver, replies: list[Reply]) -> None:
         # Whatever was asked before has its answer; a reply that asks anew says so itself.
         await self._store.set_hazard_until(conversation.id, None)
+        used: set[str] = set()  # a killed process may have said some of it
         for number, reply in enumerate(replies):
-            await self._replies.pass_on(item, conversation, number, reply, driver.language)
+            await self._replies.pass_on(item, conversation, number, reply, driver.language, used)
 
     def _body(self, item: Item, conversation: Conversation, driver: Driver) -> dict[str, object]:
         return {

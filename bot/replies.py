@@ -77,8 +77,19 @@ class Replies:
         entry = self._of_turn(item, suffix, text)
         await self._put(conversation, replace(entry, own=True), language=language, exempt=exempt)
 
-    async def pass_on(self, item: Item, conversation: Conversation, number: int, reply: Reply, language: str) -> bool:
-        """Reply `number` of a turn of Rasa's or of the action server's. False where there was nothing in it to show."""
+    async def pass_on(
+        self,
+        item: Item,
+        conversation: Conversation,
+        number: int,
+        reply: Reply,
+        language: str,
+        used: set[str] | None = None,
+    ) -> bool:
+        """Reply `number` of a turn of Rasa's or of the action server's. False where there was nothing in it to show.
+
+        `used`: one set for all replies of a run, where the turn may have been run before.
+        """
         text = "\n".join(str(reply[key]).strip() for key in ("text", "image", "attachment") if reply.get(key))
         if conversation.channel in CARRIED:
             text = shortened(text, self._link_base)
@@ -86,7 +97,7 @@ class Replies:
         custom = reply["custom"] if isinstance(reply.get("custom"), dict) else None
         if not text and not options and (custom is None or custom.get("silent") is True):
             return False
-        suffix = await self._suffix(item, number, text)
+        suffix = await self._suffix(item, number, text, used)
         entry = replace(self._of_turn(item, suffix, text), options=options, custom=custom)
         if custom is not None:
             await self._obey(entry, custom, item, conversation)
@@ -98,19 +109,25 @@ class Replies:
         await self._put(conversation, entry, first_number=first_number, language=language)
         return True
 
-    async def _suffix(self, item: Item, number: int, text: str) -> str:
-        """The reply's number; where a run that was cut off said something else under it, a number of its own for the new words.
+    async def _suffix(self, item: Item, number: int, text: str, used: set[str] | None) -> str:
+        """The reply's number; what an earlier run of the turn said in the same words is that reply, whatever its number was.
 
-        The second run of a turn may begin later than the first did ("is already charging"): that must not be taken for a repeat.
+        A second run may begin later than the first did ("is already charging") or with a word before ("one moment"): what is new
+        gets a number of its own and takes nobody else's. `used`: suffixes that this run has had, None where there was no run before.
         """
-        before = await self._store.entry(f"{item.id}:{number}")
-        if before is None or before.text == text:
+        if used is None:
             return str(number)
-        for other in range(number + 4):
-            said = await self._store.entry(f"{item.id}:{other}")
-            if said is not None and said.text == text:
-                return str(other)
-        return f"{number}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        for other in (number, *range(number + 6)):
+            for suffix in (str(other), f"{other}-{digest}"):
+                said = None if suffix in used else await self._store.entry(f"{item.id}:{suffix}")
+                if said is not None and said.text == text:
+                    used.add(suffix)
+                    return suffix
+        taken = str(number) in used or await self._store.entry(f"{item.id}:{number}") is not None
+        new = f"{number}-{digest}" if taken else str(number)
+        used.add(new)
+        return new
 
     async def person_says(
         self, conversation: Conversation, client_id: str, agent: str, text: str

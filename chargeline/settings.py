@@ -195,7 +195,12 @@ class Settings:
     # --- SMS through Twilio
     twilio_account_sid: str = _t("TWILIO_ACCOUNT_SID", "", "SMS (Twilio)", "Account SID. Empty: SMS is off.")
     twilio_auth_token: str = _t("TWILIO_AUTH_TOKEN", "", "SMS (Twilio)", "Auth token; also checks webhook signatures.")
-    twilio_from_number: str = _t("TWILIO_FROM_NUMBER", "", "SMS (Twilio)", "Number that replies are sent from, E.164, or a messaging service (MG...).")
+    twilio_from_number: str = _t(
+        "TWILIO_FROM_NUMBER",
+        "",
+        "SMS (Twilio)",
+        "Number that replies are sent from, E.164, or a messaging service (MG...).",
+    )
     twilio_api_url: str = _t(
         "TWILIO_API_URL",
         "https://api.twilio.com",

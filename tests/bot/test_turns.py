@@ -214,3 +214,21 @@ async def test_the_language_that_a_driver_writes_in_is_kept_for_rasa_and_for_the
     assert [metadata["language"] for _, _, metadata in rasa.asked] == ["es", "es"]
     assert "asistente" in carrier.bodies(ADA)[0]
     assert "ayuda" in carrier.bodies(ADA)[3]
+
+
+async def test_what_a_broken_run_said_already_is_not_said_again_wherever_it_stands_in_the_next_one(
+    door: Door, rasa: FakeRasa, carrier: FakeCarrier
+) -> None:
+    first = [{"text": text} for text in ("1061 is online.", "Back to 3022.", "Never sent.")]
+    second = [{"text": text} for text in ("One moment.", "1061 is online.", "Back to 3022.", "Back to 3022.", "Bye.")]
+    rasa.plans = [Turn(lines=first, fault="raise", after_lines=2), Turn(lines=second)]
+    await door.sms("is 1061 working")
+    await until(lambda: "Bye." in carrier.bodies(ADA), "the second run's end")
+    assert carrier.bodies(ADA)[1:] == ["1061 is online.", "Back to 3022.", "One moment.", "Back to 3022.", "Bye."]
+
+
+async def test_a_run_that_says_the_same_twice_is_heard_twice(door: Door, rasa: FakeRasa, carrier: FakeCarrier) -> None:
+    rasa.plans = [Turn(lines=[{"text": "Still waiting."}] * 2)]
+    await door.sms("1042")
+    await until(lambda: len(carrier.bodies(ADA)) == 3, "both")
+    assert carrier.bodies(ADA)[1:] == ["Still waiting."] * 2
