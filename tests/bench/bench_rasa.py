@@ -49,6 +49,7 @@ class Worker:
     def __init__(self, started: subprocess.Popen[bytes], settings: Settings, ready_s: float) -> None:
         self.started = started
         self.ready_s = ready_s
+        self.url = settings.url_of("rasa")
         self._http = httpx.AsyncClient(base_url=settings.url_of("rasa"), timeout=60)
         self._token = settings.rasa_token
 
