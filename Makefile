@@ -79,4 +79,4 @@ storm: setup  ## 10,000 messages while everything fails and each process is kill
 	@exec $(PYTHON) -m tests.channels.storm $(ARGS)
 
 clean:  ## remove stores, logs and models (not the environments)
-	rm -rf var models/*.tar.gz .rasa
+	rm -rf var models/*.tar.gz models/*.json models/history.jsonl .rasa

@@ -15,6 +15,7 @@ LOSES_MORE = "loses-more"
 SCORE = "score"
 _DROP = 0.03  # of an intent's F1, on at least _ENOUGH messages, that is worth a note
 _ENOUGH = 8
+_LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _hazards(hazards: Mapping[str, Any], traffic: Mapping[str, Any] | None) -> l
 def _balance(test: Mapping[str, Any]) -> list[Line]:
     if test["worse"] <= test["better"]:
         return []
-    return [Line(LOSES_MORE, f"It loses more than it gains: {test['worse']} messages get worse, {test['better']} better.")]
+    return [Line(LOSES_MORE, f"It loses more than it gains: {_count(test['worse'], 'message')} worse, {test['better']} better.")]
 
 
 def _score_stops(score: Mapping[str, Any] | None) -> list[Line]:
@@ -112,7 +113,7 @@ def _moves(found: list[tuple[float, str]]) -> str:
 
 def _languages(test: Mapping[str, Any]) -> list[Line]:
     lost = [
-        f"{language} ({row['live']:.1%} to {row['candidate']:.1%})"
+        f"{_LANGUAGES.get(language, language)} ({row['live']:.1%} to {row['candidate']:.1%})"
         for language, row in test["languages"].items()
         if row["candidate"] < row["live"]
     ]

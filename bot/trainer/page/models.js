@@ -4,6 +4,8 @@ import { api, attempt, h, languageName, percent, plural, problemName, say, when 
 const short = (id) => id.slice(0, 8);
 const answerName = (answer) => problemName(answer);
 const PACE_MS = 1000;
+// In place of what the element holds; what is null or false is left out.
+const fill = (element, ...children) => element.replaceChildren(...children.filter(Boolean));
 
 export async function show(root, [id] = []) {
   const page = id ? oneModel(root, id) : allModels(root);
@@ -33,7 +35,7 @@ function allModels(root) {
     const running = all.job?.state === "running";
     const folds = h("input", { type: "checkbox", id: "folds" });
     const why = h("input", { id: "back-why", maxlength: 500, placeholder: "why (for the history)" });
-    state.replaceChildren(
+    fill(state,
       h("h2", { id: "live-title" }, "Live now"),
       all.live
         ? h("p", {}, h("strong", {}, link(all.live)), all.decided ? [", since ", when(all.decided.at), `, by ${all.decided.by}: “${all.decided.why}”`] : ", the newest one; nobody has decided yet")
@@ -51,8 +53,8 @@ function allModels(root) {
   }
 
   function drawShelf(all) {
-    shelf.replaceChildren(h("h2", { id: "shelf-title" }, "Models on the shelf"),
-      all.models.length ? h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Models on the shelf" }, h("table", {},
+    fill(shelf, h("h2", { id: "shelf-title" }, "Models on the shelf"),
+      all.models.length ? h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Table of models" }, h("table", {},
         h("thead", {}, h("tr", {}, ["Model", "Made", "By", "Messages", "Against the live model", ""].map((head) => h("th", { scope: "col" }, head || h("span.hidden", {}, "What to do"))))),
         h("tbody", {}, all.models.map((one) => h("tr", {},
           h("th", { scope: "row" }, link(one.id), one.id === all.live ? h("span.chip.good", {}, "live") : null),
@@ -66,8 +68,8 @@ function allModels(root) {
   }
 
   function drawHistory(all) {
-    history.replaceChildren(h("h2", { id: "history-title" }, "History"),
-      all.history.length ? h("div.scroll", { tabindex: "0", role: "region", "aria-label": "History of decisions" }, h("table", {},
+    fill(history, h("h2", { id: "history-title" }, "History"),
+      all.history.length ? h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Table of decisions" }, h("table", {},
         h("thead", {}, h("tr", {}, ["When", "Who", "What", "Why"].map((head) => h("th", { scope: "col" }, head)))),
         h("tbody", {}, all.history.map((row) => h("tr", {},
           h("td", {}, when(row.at)), h("td", {}, row.who),
@@ -113,7 +115,7 @@ function follow(root, box, ended) {
     box.hidden = false;
     const title = h("h2", { id: "job-title" }, running ? `${words[job.kind]} …` : `${words[job.kind]}: ${job.state}`);
     const share = job.of ? { value: job.done, max: job.of } : {};
-    box.replaceChildren(title,
+    fill(box, title,
       running
         ? h("div.line", {}, h("progress", { ...share, "aria-label": job.phase || "starting" }), h("span", {}, job.of ? `${job.phase}: ${job.done} of ${job.of}` : job.phase || "starting"), h("span.quiet", {}, `${Math.round(job.seconds)} s`),
           h("button", { type: "button", onclick: () => attempt(async () => { draw((await api("models/job/cancel", { method: "POST", body: {} })).job); }) }, "Cancel"))
@@ -162,7 +164,7 @@ function oneModel(root, id) {
     jobs.take(all.job?.state === "running" ? all.job : null);
     const report = one.card.report;
     const isLive = all.live === id;
-    body.replaceChildren(
+    fill(body,
       h("section.card.stack", { "aria-labelledby": "about" },
         h("h2", { id: "about" }, `Model ${short(id)}`, isLive ? h("span.chip.good", {}, "live") : null),
         h("p.quiet", {}, "Made ", when(new Date(one.made * 1000).toISOString()), one.by ? ` by ${one.by}` : "", one.examples ? ` from ${plural(one.examples, "message")}` : ""),
@@ -233,7 +235,7 @@ function changes(test) {
   function draw(kind) {
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.kind === kind));
     const rows = test.changes.filter((row) => kind === "all" || row.kind === kind);
-    table.replaceChildren(rows.length ? h("table", {},
+    fill(table, rows.length ? h("table", {},
       h("thead", {}, h("tr", {}, ["", "Message", "Language", "Meant", "Live model", "This model"].map((head) => h("th", { scope: "col" }, head || h("span.hidden", {}, "Better or worse"))))),
       h("tbody", {}, rows.map((row) => h("tr", {},
         h("td", {}, h(`span.chip.${{ worse: "bad", better: "good", other: "warn" }[row.kind]}`, {}, kinds[row.kind])),
