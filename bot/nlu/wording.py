@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Text
+from typing import Any, Dict, List, Mapping, Optional, Text, Tuple
 
 import rasa.shared.utils.io
+import structlog
 from rasa.core.nlg.response import TemplatedNaturalLanguageGenerator
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.exceptions import RasaException
 from rasa.utils.endpoints import EndpointConfig
+from ruamel.yaml.error import YAMLError
+
+log = structlog.get_logger(__name__)
 
 Texts = Dict[Text, List[Dict[Text, Any]]]
+State = Tuple[Tuple[Text, int, int], ...]
 DEFAULT_LANGUAGE = "en"
 
 
@@ -70,14 +76,15 @@ class Wording(TemplatedNaturalLanguageGenerator):
 
     def __init__(self, endpoint_config: EndpointConfig, domain: Domain) -> None:
         super().__init__(domain.responses)
-        folder = Path(endpoint_config.kwargs.get("folder", "domain/responses"))
-        self._languages = {
-            language: TemplatedNaturalLanguageGenerator(texts) for language, texts in read_wording(folder).items()
-        }
+        self._folder = Path(endpoint_config.kwargs.get("folder", "domain/responses"))
+        self._languages: Dict[Text, TemplatedNaturalLanguageGenerator] = {}
+        self._read: State = ()
+        self._read_anew()
 
     async def generate(
         self, utter_action: Text, tracker: DialogueStateTracker, output_channel: Text, **kwargs: Any
     ) -> Optional[Dict[Text, Any]]:
+        self._read_if_changed()
         said = (tracker.latest_message.metadata if tracker.latest_message is not None else None) or {}
         channel = str(said.get("channel") or output_channel)
         for language in (str(said.get("language") or DEFAULT_LANGUAGE), DEFAULT_LANGUAGE):
@@ -85,3 +92,25 @@ class Wording(TemplatedNaturalLanguageGenerator):
             if source is not None and utter_action in source.responses:
                 return await source.generate(utter_action, tracker, channel, **kwargs)
         return await super().generate(utter_action, tracker, channel, **kwargs)
+
+    def _read_if_changed(self) -> None:
+        """Trainers reword while this runs. A file that cannot be read now leaves the wording as it was."""
+        try:
+            if _state(self._folder) != self._read:
+                self._read_anew()
+        except (WordingError, RasaException, OSError, UnicodeDecodeError, YAMLError) as error:
+            self._read = _state(self._folder)  # told once, not with every turn
+            log.error("wording_not_read", error=str(error))
+
+    def _read_anew(self) -> None:
+        state = _state(self._folder)
+        self._languages = {
+            language: TemplatedNaturalLanguageGenerator(texts) for language, texts in read_wording(self._folder).items()
+        }
+        self._read = state
+
+
+def _state(folder: Path) -> State:
+    """Changes with any of the files."""
+    found = [(file.name, file.stat()) for file in sorted(folder.glob("*.yml"))]
+    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in found)

@@ -13,6 +13,8 @@ from bot.trainer.corpus import part as data
 from bot.trainer.inbox import part as inbox_routes
 from bot.trainer.inbox.traffic import TrafficReader
 from bot.trainer.inbox.worth import Inbox
+from bot.trainer.responses import part as responses
+from bot.trainer.responses.words import Words
 
 
 @asynccontextmanager
@@ -22,7 +24,11 @@ async def part(desk: Desk) -> AsyncIterator[Blueprint | BlueprintGroup]:
         inbox = Inbox(desk, book.corpus, book.journal, reader)
         desk.traffic = inbox.texts
         try:
-            yield Blueprint.group(data.blueprint(book), inbox_routes.blueprint(inbox, book))
+            yield Blueprint.group(
+                data.blueprint(book),
+                inbox_routes.blueprint(inbox, book),
+                responses.blueprint(Words(desk.folder, desk.data_changed), book),
+            )
         finally:
             desk.traffic = None
             await inbox.close()

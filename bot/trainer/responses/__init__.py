@@ -1,0 +1,1 @@
+"""What the bot says, `domain/responses/<language>.yml`: seen and reworded by language and channel."""
