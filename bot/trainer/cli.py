@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bot.trainer.client import DeskClient, DeskRefused
+from bot.trainer.commands import add_commands as add_word_commands
 from bot.trainer.models.commands import add_commands as add_model_commands
 from bot.trainer.signin import KeysError
 from chargeline.settings import Settings, SettingsError
@@ -14,7 +15,7 @@ from chargeline.settings import Settings, SettingsError
 Run = Callable[[DeskClient, argparse.Namespace], int]
 # Adds a part's commands; each sets `run` to what it does, which returns the exit code.
 AddCommands = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]
-COMMANDS: list[AddCommands] = [add_model_commands]
+COMMANDS: list[AddCommands] = [add_word_commands, add_model_commands]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

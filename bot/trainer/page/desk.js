@@ -84,6 +84,7 @@ async function route() {
   const [name, ...rest] = location.hash.slice(1).split("/").map(decodeURIComponent);
   const view = VIEWS.find((one) => one.name === name) ?? VIEWS[0];
   const mine = ++shown;
+  byId("said").replaceChildren();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === view.name) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
