@@ -211,3 +211,8 @@ def scoring(models_dir: str, arguments: list[str]) -> Process:
 def environment_of(process: Process, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The whole environment that the process is started with."""
     return {**os.environ, "PYTHONUNBUFFERED": "1", **(extra or {}), **process.environment}
+
+
+def inherited(**extra: str) -> dict[str, str]:
+    """This process's environment with something added: for a tool that does a piece of work and ends."""
+    return {**os.environ, **extra}

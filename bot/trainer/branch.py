@@ -6,11 +6,12 @@ other. A repository that cannot take the commit costs the commit, never the chan
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from chargeline.processes import inherited
 
 
 class NoCommit(Exception):
@@ -75,7 +76,7 @@ def _is_ancestor(folder: Path, older: str, newer: str) -> bool:
 def _git(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(
         ["git", "-C", str(folder), *arguments],
-        env={**os.environ, **(environment or {}), "LC_ALL": "C"},
+        env=inherited(**(environment or {}), LC_ALL="C"),
         capture_output=True,
         text=True,
         check=False,

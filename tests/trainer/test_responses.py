@@ -144,7 +144,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 async def test_segments_are_counted_and_what_to_mind_is_said(desk: World) -> None:
     told = (await desk.http.post("responses/preview", json={"text": "Así está {charger}", "language": "es"})).json()
-    assert (told["filled"], told["sms"], told["segments"], told["encoding"]) == (
+    assert (told["web"], told["sms"], told["segments"], told["encoding"]) == (
         "Así está 1042",
         "Asi esta 1042",
         1,
@@ -153,6 +153,15 @@ async def test_segments_are_counted_and_what_to_mind_is_said(desk: World) -> Non
     told = (await desk.http.post("responses/preview", json={"text": "😀" * 80 + " STOP", "language": "en"})).json()
     assert told["segments"] == 3
     assert len(told["mind"]) == 3
+
+
+async def test_on_the_web_a_text_reads_as_it_is_said_there(desk: World) -> None:
+    path = desk.folder / "domain/responses/en.yml"
+    path.write_text(EN.replace("texts:", "words:\n  web: {text: write}\ntexts:", 1))
+    told = (await desk.http.post("responses/preview", json={"text": "Text me.", "language": "en"})).json()
+    assert (told["sms"], told["web"]) == ("Text me.", "Write me.")
+    body = {"text": "Text me.", "language": "en", "channel": "web"}
+    assert (await desk.http.post("responses/preview", json=body)).json()["web"] == "Text me."
 
 
 async def test_a_rewording_is_kept_with_its_trainer_and_can_be_undone(desk: World) -> None:

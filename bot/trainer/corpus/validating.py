@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chargeline.processes import ROOT
+from chargeline.processes import ROOT, inherited
 
 _PYTHON = ROOT / ".venv-rasa/bin/python"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,15 +38,14 @@ async def validate(folder: Path, validation: Validation) -> None:
             *(str(_PYTHON), "-m", "rasa", "data", "validate"),
             *("--data", "data", "--domain", "domain", "--config", "config.yml"),
             cwd=folder,
-            env={
-                **os.environ,
-                "RASA_TELEMETRY_ENABLED": "false",
-                "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
-                "TF_CPP_MIN_LOG_LEVEL": "3",
-                "CUDA_VISIBLE_DEVICES": "",
-                "PYTHONPATH": str(ROOT),
-                "LOG_LEVEL": "INFO",
-            },
+            env=inherited(
+                RASA_TELEMETRY_ENABLED="false",
+                SQLALCHEMY_SILENCE_UBER_WARNING="1",
+                TF_CPP_MIN_LOG_LEVEL="3",
+                CUDA_VISIBLE_DEVICES="",
+                PYTHONPATH=str(ROOT),
+                LOG_LEVEL="INFO",
+            ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -59,10 +59,10 @@ export async function show(root, [wanted = ""]) {
     async function look() {
       save.disabled = field.value === kept() || !field.value.trim();
       if (!field.value.trim()) { phone.replaceChildren(h("span.quiet", {}, "nothing yet")); chat.replaceChildren(); costs.textContent = ""; mind.replaceChildren(); return; }
-      const told = await attempt(() => api("responses/preview", { method: "POST", body: { text: field.value, language } }));
+      const told = await attempt(() => api("responses/preview", { method: "POST", body: { text: field.value, language, channel: channel.value } }));
       if (!told || !root.isConnected) return;
       phone.replaceChildren(h("span.bubble", { lang: language }, told.sms));
-      chat.replaceChildren(h("span.bubble", { lang: language }, told.filled));
+      chat.replaceChildren(h("span.bubble", { lang: language }, told.web));
       costs.textContent = `${plural(told.segments, "SMS segment")}, ${told.units} characters of ${told.encoding}`;
       mind.replaceChildren(...told.mind.map((line) => h("li", {}, line)));
     }

@@ -7,7 +7,7 @@ import asyncio
 from sanic import Blueprint, HTTPResponse, Request
 
 from bot.trainer.corpus.part import Book, as_problems, text_field
-from bot.trainer.responses.words import NotSayable, Words, filled, looked_at
+from bot.trainer.responses.words import NotSayable, Words, filled
 from chargeline.web import Problem, json_object, json_response
 
 
@@ -22,7 +22,8 @@ def blueprint(words: Words, book: Book) -> Blueprint:
     @routes.post("/preview", name="preview")
     async def preview(request: Request) -> HTTPResponse:
         body = json_object(request)
-        return json_response(looked_at(text_field(body, "text"), text_field(body, "language", 10)))
+        text, language = text_field(body, "text"), text_field(body, "language", 10)
+        return json_response(await asyncio.to_thread(words.preview, text, language, str(body.get("channel") or "")))
 
     @routes.post("/reword", name="reword")
     async def reword(request: Request) -> HTTPResponse:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Formatter
@@ -84,6 +85,16 @@ class Words:
             "responses": [_row(name, files) for name in names],
         }
 
+    def preview(self, text: str, language: str, channel: str = "") -> dict[str, Any]:
+        """As `looked_at`, with the file's words for the web; a text of the web's own is said there as it is."""
+        others: Mapping[str, str] = {}
+        if not channel and language in self.languages():
+            with suppress(BrokenFile):
+                by_channel = self._load(language).document.get("words")
+                web = by_channel.get("web") if isinstance(by_channel, dict) else None
+                others = {str(one).lower(): str(two) for one, two in web.items()} if isinstance(web, dict) else {}
+        return looked_at(text, language, others)
+
     def reword(self, language: str, name: str, channel: str, old: str | None, new: str) -> Reworded:
         """`old`: what the trainer saw, None where there was no text of its own for this language and channel.
 
@@ -162,8 +173,11 @@ def filled(text: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: EXAMPLES.get(found[1], found[1].replace("_", " ")), text)
 
 
-def looked_at(text: str, language: str) -> dict[str, Any]:
-    """How the text reads on each channel, what it costs as SMS, and what to mind."""
+def looked_at(text: str, language: str, on_web: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """How the text reads on each channel, what it costs as SMS, and what to mind.
+
+    `on_web`: words that are other ones on a web page, as the file says (bot/nlu/wording.py does the same when it is said).
+    """
     said = filled(text)
     body = sms.body(said, (), language=language)
     cost = gsm7.cost(body)
@@ -177,13 +191,25 @@ def looked_at(text: str, language: str) -> dict[str, Any]:
     if shouted:
         mind.append(f"{shouted[0]} is a word that carriers act on; do not ask a driver to text it.")
     return {
-        "filled": said,
+        "web": filled(_put_as(text, on_web or {})),
         "sms": body,
         "encoding": cost.encoding,
         "units": cost.units,
         "segments": cost.segments,
         "mind": mind,
     }
+
+
+def _put_as(text: str, others: Mapping[str, str]) -> str:
+    """The text with each of these words as the other one; a capital letter stays one."""
+    if not others:
+        return text
+
+    def other(found: re.Match[str]) -> str:
+        word = others[found[0].lower()]
+        return word[0].upper() + word[1:] if found[0][0].isupper() else word
+
+    return re.sub(rf"\b(?:{'|'.join(map(re.escape, others))})\b", other, text, flags=re.IGNORECASE)
 
 
 def _row(name: str, files: dict[str, WordFile]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The wording as Rasa says it: by language and channel, and anew as soon as a trainer has reworded it."""
 
+# ruff: noqa: PT009 - unittest's own assertions: there is no pytest in the Rasa environment
+
 import asyncio
 import os
 import tempfile
