@@ -319,7 +319,7 @@ def _of_city(city: City) -> Place:
 def _misspelt(unknown: Sequence[Mention], sites: Sequence[Site]) -> Answer | None:
     """Towns of some size that are written nearly so: "missisauga". A wrong first letter is another word."""
     for mention in unknown:
-        if len(mention.text) < 5 or mention.text in words().everyday:
+        if len(mention.text) < 5 or mention.text in words().everyday | words().no_town:
             continue
         slips = 1 if len(mention.text) < 7 else 2
         hits = process.extract(

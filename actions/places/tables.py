@@ -53,6 +53,7 @@ class Words:
     here: frozenset[str]
     toward: frozenset[str]
     everyday: frozenset[str]
+    no_town: frozenset[str]  # never read as a town that is written wrongly
     aliases: Mapping[str, tuple[str, str]]  # phrase -> folded name of the city, region
     spots: Mapping[str, City]
     street: frozenset[str]
@@ -140,6 +141,7 @@ def words() -> Words:
         here=phrases("here"),
         toward=phrases("toward"),
         everyday=phrases("everyday"),
+        no_town=phrases("no_town"),
         aliases=aliases,
         spots=spots,
         street=phrases("street"),

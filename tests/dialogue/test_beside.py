@@ -90,3 +90,12 @@ async def test_a_corrected_number_counts_whatever_the_model_takes_it_for(talk: T
     await talk.say("session_not_starting", "1044 wont start")
     assert await talk.say(intent, "no espera, 1043") == START
     assert talk.commands == [("start", "CL-1043")]
+
+
+@pytest.mark.parametrize(
+    "text", ["any other one near here that works?", "is there another one close by", "hay otro cerca"]
+)
+async def test_another_one_nearby_is_looked_for_from_the_charger_that_is_known(talk: Talk, text: str) -> None:
+    await talk.say("charger_offline", "1044 is dead")
+    assert "say_find_where" not in await talk.say("find_charger", text)
+    assert talk.slots["charger_id"] == "CL-1044"

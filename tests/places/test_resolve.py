@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from actions.places.resolve import Answer, Place, Vague, WhichOne, resolve
+from actions.places.tables import cities, fold
+from tests.nlu.examples import training
 from tests.places.sites import sites
 
 TABLE = [
@@ -50,3 +53,16 @@ def test_a_pin_goes_before_all_words() -> None:
     found = resolve("im in kingston", sites(), pin=(44.1, -77.2))
     assert isinstance(found, Place)
     assert (found.latitude, found.longitude, found.kind) == (44.1, -77.2, "pin")
+
+
+def test_no_word_that_drivers_use_for_other_things_is_a_town_written_wrongly() -> None:
+    """Of the training messages about other things than places: "another" is not Anthem, "borne" not Boerne."""
+    used = Counter(
+        word
+        for example in training()
+        if example.intent not in ("provide_location", "find_charger")
+        for word in set(fold(example.text).split())
+    )
+    often = [word for word, times in used.items() if times >= 25 and len(word) >= 5 and word not in cities()]
+    taken = {word: found.label for word in often if isinstance(found := resolve(f"a {word} charger", []), Place)}
+    assert taken == {}
