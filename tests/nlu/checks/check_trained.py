@@ -36,7 +36,7 @@ from bot.nlu.tracker_store import SqliteTrackerStore
 install()
 ROOT = Path(__file__).parents[3]
 MODELS = sorted((ROOT / "models").glob("*.tar.gz"), key=lambda file: file.stat().st_mtime)
-SECRET = "zebra 4111111111111111 call +15551234567"
+SECRET = "zebra 4111111111111111 quagga +15551234567"
 
 
 @unittest.skipUnless(MODELS, "there is no trained model; run make train")
