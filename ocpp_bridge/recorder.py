@@ -18,12 +18,14 @@ log = structlog.get_logger(__name__)
 FLUSH_S = 0.5
 ATTEMPTS_LIMIT = 10_000
 DEVIATIONS_LIMIT = 5_000
+KINDS_LIMIT = 200  # kinds of deviation told apart for one charger: it chooses their names, and they are kept for good
 
 
 class Recorder:
     def __init__(self, store: BridgeStore) -> None:
         self._store = store
         self._batch = Telemetry()
+        self._kinds: dict[str, set[tuple[str, str, str]]] = {}  # by charger, since the start
         self._task: asyncio.Task[None] | None = None
         self._flushing = asyncio.Lock()
 
@@ -86,6 +88,12 @@ class Recorder:
             self._batch.attempts.append(attempt)
 
     def deviation(self, deviation: Deviation) -> None:
+        kinds = self._kinds.setdefault(deviation.charger, set())
+        kind = (deviation.kind, deviation.action, deviation.detail)
+        if kind not in kinds and len(kinds) >= KINDS_LIMIT:
+            deviation = replace(deviation, action="", detail="more kinds than are told apart")
+        else:
+            kinds.add(kind)
         key = (deviation.charger, deviation.kind, deviation.action, deviation.detail)
         before = self._batch.deviations.get(key)
         if before is None and len(self._batch.deviations) >= DEVIATIONS_LIMIT:

@@ -137,8 +137,7 @@ class Connection:
                 case wire.Send(text):
                     self._send(text)
                 case wire.Deliver(call):
-                    self._inbound.append(call)
-                    self._work()
+                    self._deliver(call)
                 case wire.Complete(message_id, outcome):
                     self._complete(message_id, outcome)
                 case wire.Late(message_id, _):
@@ -169,6 +168,13 @@ class Connection:
             future.set_result(outcome)
 
     # ---- the charger's calls
+
+    def _deliver(self, call: frames.Call) -> None:
+        if not call.answered and len(self._inbound) >= wire.INBOUND_LIMIT:  # nobody waits for what is sent unanswered
+            self._reports.deviation(self.charger, "flood", call.action, "too many at once")
+            return
+        self._inbound.append(call)
+        self._work()
 
     def _work(self) -> None:
         while self._inbound and self._worker is None:

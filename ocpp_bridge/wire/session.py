@@ -212,13 +212,15 @@ class Session:
         if isinstance(frame, frames.Call):
             return self._inbound(frame)
         if isinstance(frame, frames.CallError) and frame.of_result:
+            if self._version != "2.1":
+                return self._fault(frames.Fault("unknown_type", frame.message_id, "CALLRESULTERROR exists from 2.1 on"))
             return [Note("result_refused", f"{frame.code}: {frame.description}"[:200])]
         return self._answer_came(frame, now)
 
     def _inbound(self, call: frames.Call) -> list[Do]:
         if not call.answered:
             if self._version != "2.1":
-                return [Note("unknown_type", "SEND exists from OCPP 2.1 on")]
+                return self._fault(frames.Fault("unknown_type", call.message_id, "SEND exists from 2.1 on"))
             return [Deliver(call)]
         if call.message_id in self._unanswered:
             text = frames.error(call.message_id, self._code("RpcFrameworkError"), "this message id is under way")

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocpp_bridge.audit import AuditLog, without_tokens
+from ocpp_bridge.recorder import KINDS_LIMIT
 from tests.ocpp_bridge.conftest import Running
+from tests.ocpp_bridge.scripted import CallErrorAnswer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -106,3 +108,14 @@ async def test_counting_that_fails_disturbs_no_session(running: Running, monkeyp
     async with running.charger() as charger:
         await charger.boot()
         assert "currentTime" in await charger.send("Heartbeat", extra=1)
+
+
+async def test_a_charger_that_makes_up_names_without_end_fills_no_table(running: Running) -> None:
+    async with running.charger() as charger:
+        for number in range(KINDS_LIMIT + 50):
+            with pytest.raises(CallErrorAnswer):
+                await charger.send(f"Dance{number}")
+        await running.bridge._recorder.flush()
+    rows = await running.bridge._store.deviations("CL-1042")
+    assert len(rows) == KINDS_LIMIT + 1
+    assert {row.detail: row.count for row in rows}["more kinds than are told apart"] == 50

@@ -148,7 +148,8 @@ async def test_the_middle_of_a_message_that_looks_like_a_frame_is_no_frame() -> 
     socket.data_received(on_the_wire((Opcode.TEXT, b"a", False)))
     socket.data_received(inner)  # not the continuation that is due: the library ends the connection
     assert heard == [inner]
-    assert socket.protocol.close_sent is not None and socket.protocol.close_sent.code == 1002
+    assert socket.protocol.close_sent is not None
+    assert socket.protocol.close_sent.code == 1002
 
 
 def test_what_is_not_one_whole_masked_text_frame_is_left_to_the_library() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from ocpp_bridge.wire import session as wire
 from tests.ocpp_bridge.conftest import Running
 from tests.ocpp_bridge.scripted import CallErrorAnswer
 from tests.ocpp_bridge.scripted2 import AT, ScriptedCharger2, energy
@@ -178,3 +180,45 @@ async def test_21_streams_are_taken_in_silence_and_a_refused_answer_harms_nobody
         answer = await charger.send("VatNumberValidation", vatNumber="X1")
         assert answer == {"vatNumber": "X1", "status": "Rejected"}
         assert charger.stray.empty(), json.dumps(charger.stray.get_nowait())
+
+
+async def test_21_streams_behind_a_call_that_waits_are_not_kept_without_end(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(*_: Any) -> None:
+        await go_on.wait()
+
+    monkeypatch.setattr(running.bridge._store, "token", slow)
+    async with charger_of(running, "ocpp2.1") as charger:
+        waiting = asyncio.create_task(charger.send("Authorize", idToken={"idToken": "TAGADA", "type": "ISO14443"}))
+        await asyncio.sleep(0)
+        for number in range(500):
+            await charger.raw([6, f"s{number}", "NotifyPeriodicEventStream", {"id": 1}])
+        connection = running.bridge.chargers.connection("CL-1042")
+        assert connection is not None
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if len(connection._inbound) >= wire.INBOUND_LIMIT:
+                break
+        await asyncio.sleep(0.05)
+        assert len(connection._inbound) == wire.INBOUND_LIMIT
+        go_on.set()
+        assert (await waiting)["idTokenInfo"]["status"] == "Unknown"
+
+
+async def test_a_call_that_cannot_be_handled_is_an_internal_error_and_the_session_lives(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise OSError("the disk is gone")
+
+    async with charger_of(running, "ocpp2.0.1") as charger:
+        with monkeypatch.context() as broken:
+            broken.setattr(running.bridge._store, "token", fail)
+            with pytest.raises(CallErrorAnswer) as error:
+                await charger.send("Authorize", idToken={"idToken": "TAGADA", "type": "ISO14443"})
+            assert error.value.code == "InternalError"
+            assert (await charger.send("Heartbeat"))["currentTime"]
+        assert (await charger.send("Authorize", idToken={"idToken": "TAGADA", "type": "ISO14443"}))["idTokenInfo"]

@@ -158,9 +158,13 @@ def test_send_and_callresulterror_exist_in_2_1_only() -> None:
     [deliver] = wire.Session("2.1").receive(send, 0)
     assert isinstance(deliver, wire.Deliver)
     assert not deliver.call.answered
-    assert [type(item) for item in wire.Session("2.0.1").receive(send, 0)] == [wire.Note]
     refused = json.dumps([5, "a", "InternalError", "", {}])
     assert [type(item) for item in wire.Session("2.1").receive(refused, 0)] == [wire.Note]
+    for frame in (send, refused):
+        assert [row[:3] for row in sent(wire.Session("2.0.1").receive(frame, 0))] == [
+            [4, "a", "MessageTypeNotSupported"]
+        ]
+        assert [type(item) for item in wire.Session("1.6").receive(frame, 0)] == [wire.Note]
 
 
 @given(st.lists(FRAMES, max_size=30), st.sampled_from(["1.6", "2.0.1", "2.1"]))
