@@ -29,16 +29,16 @@ def add_routes(app: App, services: Services) -> None:
     async def chargers(request: Request) -> HTTPResponse:
         keys.require(request, "read")
         now = clock.now()
-        lately = switch_argument(request, "lately")
-        found = []
+        rows = []
         for away, charger in await _search(request, picture, store):
             row = charger_json(charger, picture, now)
             if away is not None:
                 row["distance_m"] = round(away)
-            if lately:
-                row["lately"] = await lately_json(store, charger.id, now)
-            found.append(row)
-        return json_response({"chargers": found})
+            rows.append(row)
+        if switch_argument(request, "lately"):
+            lately = await lately_json(store, [row["id"] for row in rows], now)
+            rows = [{**row, "lately": lately[row["id"]]} for row in rows]
+        return json_response({"chargers": rows})
 
     @app.get("/v1/sites", name="sites")
     async def sites(request: Request) -> HTTPResponse:

@@ -164,7 +164,7 @@ async def gather(
     elsewhere = [s for row in own for s in picture.active_sessions_of(row.id) if s.charger != charger.id]
     attempts = await store.attempts(charger.id, ATTEMPTS_SHOWN)
     tokens = {row.id.casefold() for row in own}
-    commands = await store.recent_commands(charger.id, None, now - RECENT_COMMANDS)
+    commands = await store.recent_commands([charger.id], now - RECENT_COMMANDS)
     given = {row.connector for row in charger.connectors}
     extra = sorted(number for number in live.statuses if number > 0 and number not in given)
     connectors = [*charger.connectors, *(Connector(number, number) for number in extra)]

@@ -140,6 +140,10 @@ class BridgeStore(Protocol):
         """The newest on this connector, running or not."""
         ...
 
+    async def latest_sessions(self, chargers: Sequence[str], each: int) -> list[Session]:
+        """The newest of each of these chargers, `each` at most."""
+        ...
+
     # ---- out of service on purpose
 
     async def put_hold(self, hold: Hold) -> None:
@@ -166,8 +170,8 @@ class BridgeStore(Protocol):
 
     async def unfinished_commands(self) -> list[Command]: ...
 
-    async def recent_commands(self, charger: str, driver: str | None, since: datetime) -> list[Command]:
-        """Commands to this charger, or of this driver to any, created since; the oldest first."""
+    async def recent_commands(self, chargers: Sequence[str], since: datetime) -> list[Command]:
+        """Commands to these chargers created since; the oldest first."""
         ...
 
     async def commands_since(self, since: datetime) -> list[Command]:

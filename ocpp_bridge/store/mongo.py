@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -269,6 +270,10 @@ class MongoStore:
         found = await self._many("bridge_sessions", Session, where, [("_id", -1)], 1)
         return found[0] if found else None
 
+    async def latest_sessions(self, chargers: Sequence[str], each: int) -> list[Session]:
+        found = await asyncio.gather(*(self.sessions(charger=charger, limit=each) for charger in chargers))
+        return [session for some in found for session in some]
+
     # ---- out of service on purpose
 
     async def put_hold(self, hold: Hold) -> None:
@@ -313,11 +318,8 @@ class MongoStore:
     async def unfinished_commands(self) -> list[Command]:
         return await self._many("bridge_commands", Command, {"finished": False}, [("_id", 1)])
 
-    async def recent_commands(self, charger: str, driver: str | None, since: datetime) -> list[Command]:
-        whose: list[Document] = [{"charger": charger}]
-        if driver is not None:
-            whose.append({"actor.driver": driver})
-        where: Document = {"$or": whose, "created_at": {"$gte": since}}
+    async def recent_commands(self, chargers: Sequence[str], since: datetime) -> list[Command]:
+        where: Document = {"charger": {"$in": list(chargers)}, "created_at": {"$gte": since}}
         return await self._many("bridge_commands", Command, where, [("created_at", 1), ("_id", 1)])
 
     async def add_watch(self, watch: Watch) -> Watch:

@@ -302,6 +302,15 @@ class SqliteStore:
         sql = "SELECT doc FROM sessions WHERE charger = ? AND doc ->> 'connector' = ? ORDER BY id DESC LIMIT 1"
         return await self._find(Session, sql, charger, connector)
 
+    async def latest_sessions(self, chargers: Sequence[str], each: int) -> list[Session]:
+        return await self._select(
+            Session,
+            "SELECT doc FROM json_each(?) AS asked JOIN sessions ON sessions.id IN"
+            " (SELECT id FROM sessions WHERE charger = asked.value ORDER BY id DESC LIMIT ?)",
+            _json(list(chargers)),
+            each,
+        )
+
     # ---- out of service on purpose
 
     async def put_hold(self, hold: Hold) -> None:
@@ -347,12 +356,12 @@ class SqliteStore:
     async def unfinished_commands(self) -> list[Command]:
         return await self._select(Command, "SELECT doc FROM commands WHERE finished = 0 ORDER BY id")
 
-    async def recent_commands(self, charger: str, driver: str | None, since: datetime) -> list[Command]:
+    async def recent_commands(self, chargers: Sequence[str], since: datetime) -> list[Command]:
         return await self._select(
             Command,
-            "SELECT doc FROM commands WHERE (charger = ?1 OR driver = ?2) AND created_at >= ?3 ORDER BY created_at, id",
-            charger,
-            driver,
+            "SELECT doc FROM commands WHERE charger IN (SELECT value FROM json_each(?)) AND created_at >= ?"
+            " ORDER BY created_at, id",
+            _json(list(chargers)),
             _moment(since),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ import pytest
 
 from ocpp_bridge.watches import retry_delay_s
 from tests.ocpp_bridge.conftest import NETWORK, Running, listener, url_of
+from tests.ocpp_bridge.test_store_contract import command, session
 
 START = {"action": "start", "connector": 1, "token": "TAGADA", "actor": {"tier": 1}, "idempotency_key": "k"}
 
@@ -51,6 +53,23 @@ async def test_keys_open_what_their_scope_says(running: Running) -> None:
 async def test_chargers_are_found_as_a_driver_would_name_them(running: Running, query: str, found: list[str]) -> None:
     response = await running.api.get(f"/v1/chargers?{query}")
     assert [charger["id"] for charger in response.json()["chargers"]] == found
+
+
+async def test_what_each_charger_delivered_lately_is_told_where_it_is_asked_for(running: Running) -> None:
+    store, now = running.bridge._store, datetime.now(UTC)
+    flowed, idle = now - timedelta(hours=3), now - timedelta(hours=1)
+    for number, (at, energy) in enumerate([(flowed, 5000.0), (idle, 20.0)]):
+        ended: dict[str, Any] = {"state": "ended", "ended_at": at, "meter_stop_wh": energy}
+        await store.add_session(session(number, charger="CL-1042", opened_at=at, started_at=at, **ended))
+    failed: dict[str, Any] = {"charger": "CL-1042", "state": "not_verified"}
+    for number, (hours, changes) in enumerate([(4, {}), (2, {}), (1, {"action": "stop"}), (30, {})]):
+        await store.add_command(command(number, **{**failed, "created_at": now - timedelta(hours=hours), **changes}))
+    found = (await running.api.get("/v1/chargers?lately=true")).json()["chargers"]
+    lately = {row["id"]: row["lately"] for row in found}
+    assert datetime.fromisoformat(lately["CL-1042"]["delivered_at"]) == flowed
+    assert lately["CL-1042"]["failures"] == 1
+    assert lately["CL 9"] == {"delivered_at": None, "failures": 0}
+    assert "lately" not in (await running.api.get("/v1/chargers")).json()["chargers"][0]
 
 
 @pytest.mark.parametrize("query", ["near=here", "near=91,0", "limit=0", "limit=x", "available=maybe", "radius_km=nan"])

@@ -214,6 +214,9 @@ class Contract:
         assert [s.id for s in await store.sessions(driver="drv-ada")] == ["ses_3", "ses_1"]
         assert [s.id for s in await store.sessions(charger="CL-1", state="active")] == ["ses_2"]
         assert [s.id for s in await store.sessions(limit=1)] == ["ses_3"]
+        latest = await store.latest_sessions(["CL-1", "CL-2", "CL-9"], 1)
+        assert sorted(s.id for s in latest) == ["ses_2", "ses_3"]
+        assert await store.latest_sessions([], 1) == []
         assert await store.session_of("CL-1", "2") == session(2, driver="drv-ben")
         assert await store.session_of("CL-2", "2") is None
 
@@ -262,9 +265,10 @@ class Contract:
         await store.save_command(done)
         assert await store.command("cmd_0") == done
         assert [c.id for c in await store.unfinished_commands()] == ["cmd_1", "cmd_2", "cmd_3"]
-        recent = await store.recent_commands("CL-1", "drv-ada", NOW + timedelta(seconds=1))
+        recent = await store.recent_commands(["CL-1", "CL-2"], NOW + timedelta(seconds=1))
         assert [c.id for c in recent] == ["cmd_1", "cmd_2", "cmd_3"]
-        assert [c.id for c in await store.recent_commands("CL-2", None, NOW)] == ["cmd_2"]
+        assert [c.id for c in await store.recent_commands(["CL-2", "CL-9"], NOW)] == ["cmd_2"]
+        assert await store.recent_commands([], NOW) == []
 
     async def test_a_watch_waits_until_it_is_delivered(self, store: BridgeStore) -> None:
         first = Watch("wat_1", "evt_1", "cmd_1", {"conversation": "sms_1"}, NOW, "key")
