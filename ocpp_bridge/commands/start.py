@@ -58,6 +58,13 @@ def _drawing(command: Command, session: Session, view: View, windows: Windows) -
     if session.state == "ended":
         detail = f"a transaction began and ended without energy ({session.stop_reason})"
         return Seen("not_verified", "accepted_no_effect", session.id, effect, detail)
+    if _waits_for_plug(session, view):
+        until = command.sent_at + timedelta(seconds=windows.start_connection_timeout_s + windows.start_grace_s)
+        if view.now < until:
+            return Pending(until, begun=True)
+        return Seen(
+            "not_verified", "accepted_no_effect", session.id, effect, "a transaction began, but no plug was seen"
+        )
     until = session.opened_at + timedelta(seconds=windows.start_charging_s)
     if name == "SuspendedEV" and status is not None:
         until = min(until, max(status.at, session.opened_at) + timedelta(seconds=windows.start_suspended_s))
@@ -74,6 +81,13 @@ def _drawing(command: Command, session: Session, view: View, windows: Windows) -
     return Seen(
         "not_verified", "no_energy", session.id, effect, "the charger says Charging, but its meter stands still"
     )
+
+
+def _waits_for_plug(session: Session, view: View) -> bool:
+    """On OCPP 2 a transaction can begin before the plug is in; this one's charger has told of none yet."""
+    status = view.statuses.get(session.connector)
+    plugged = status is not None and status.status not in ("Available", "Reserved")
+    return session.seq_no is not None and session.charging in (None, "Idle") and not plugged
 
 
 def _proof(session: Session) -> str | None:

@@ -90,6 +90,20 @@ async def test_tc_f_04_accepted_and_no_cable_in_time(quick: Running, connect: Co
     assert (done["state"], done["outcome"]) == ("not_verified", "accepted_no_effect")
 
 
+async def test_a_transaction_that_waits_for_its_plug_is_no_car_that_does_not_draw(
+    quick: Running, connect: Connect
+) -> None:
+    async with connect() as charger:
+        await charger.boot("Available")
+        command = drive(quick, "start", connector=1, token="TAGADA")
+        request = await charger.expect_request("RequestStartTransaction", ACCEPTED)
+        remote = request["remoteStartId"]
+        await charger.event("Started", trigger="RemoteStart", tag="TAGADA", remote=remote)
+        done = await command
+    assert (done["state"], done["outcome"]) == ("not_verified", "accepted_no_effect")
+    assert "no plug" in done["detail"]
+
+
 async def test_tc_f_08_remote_stop(quick: Running, connect: Connect) -> None:
     async with connect() as charger:
         await charger.boot()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from ocpp_bridge.versions.alike import ALIKE
 from ocpp_bridge.versions.base import Call, NotOffered, Order, Payload, Request
 from ocpp_bridge.versions.v16.fields import id_status, iso
 
@@ -50,10 +51,6 @@ def trigger(order: Order) -> Request:
     return Request("TriggerMessage", {**payload, "connectorId": order.local} if order.local else payload)
 
 
-def get_local_list_version(order: Order) -> Request:
-    return Request("GetLocalListVersion", {})
-
-
 def send_local_list(order: Order) -> Request:
     """TC_043. The entries are the bridge's own tokens, with the status that an Authorize would be answered with."""
     entries = []
@@ -70,20 +67,11 @@ def send_local_list(order: Order) -> Request:
     return Request("SendLocalList", {**payload, "localAuthorizationList": entries})
 
 
-def clear_cache(order: Order) -> Request:
-    return Request("ClearCache", {})
-
-
 def reserve(order: Order) -> Request:
     """TC_046."""
     until = order.now + timedelta(minutes=order.command.params["minutes"])
     payload = {"connectorId": order.local, "expiryDate": iso(until), "idTag": order.command.token}
     return Request("ReserveNow", {**payload, "reservationId": order.command.params["number"]})
-
-
-def cancel_reservation(order: Order) -> Request:
-    """TC_051."""
-    return Request("CancelReservation", {"reservationId": order.command.params["number"]})
 
 
 def get_configuration(order: Order) -> Request:
@@ -104,6 +92,7 @@ def get_log(order: Order) -> Request:
 
 
 CALLS: Mapping[str, Call] = {
+    **ALIKE,
     "start": start,
     "stop": stop,
     "unlock": unlock,
@@ -111,11 +100,8 @@ CALLS: Mapping[str, Call] = {
     "operative": operative,
     "inoperative": inoperative,
     "trigger": trigger,
-    "get_local_list_version": get_local_list_version,
     "send_local_list": send_local_list,
-    "clear_cache": clear_cache,
     "reserve": reserve,
-    "cancel_reservation": cancel_reservation,
     "get_configuration": get_configuration,
     "get_diagnostics": get_diagnostics,
     "get_log": get_log,

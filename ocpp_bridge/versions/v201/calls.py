@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 
+from ocpp_bridge.versions.alike import ALIKE
 from ocpp_bridge.versions.base import Call, NotOffered, Order, Payload, Request
 from ocpp_bridge.versions.v16.fields import iso
 from ocpp_bridge.versions.v201.states import id_status
@@ -71,10 +72,6 @@ def trigger(order: Order) -> Request:
     return Request("TriggerMessage", payload)
 
 
-def get_local_list_version(order: Order) -> Request:
-    return Request("GetLocalListVersion", {})
-
-
 def send_local_list(order: Order) -> Request:
     """TC_D_01. The entries are the bridge's own tokens, with the status that an Authorize would be answered with."""
     entries = [
@@ -87,22 +84,12 @@ def send_local_list(order: Order) -> Request:
     return Request("SendLocalList", {**payload, "localAuthorizationList": entries} if entries else payload)
 
 
-def clear_cache(order: Order) -> Request:
-    """TC_C_37."""
-    return Request("ClearCache", {})
-
-
 def reserve(order: Order) -> Request:
     """TC_H_01."""
     assert order.command.token is not None
     until = order.now + timedelta(minutes=order.command.params["minutes"])
     payload: Payload = {"id": order.command.params["number"], "expiryDateTime": iso(until), "evseId": order.evse}
     return Request("ReserveNow", {**payload, "idToken": id_token(order.command.token)})
-
-
-def cancel_reservation(order: Order) -> Request:
-    """TC_H_17."""
-    return Request("CancelReservation", {"reservationId": order.command.params["number"]})
 
 
 def get_variables(order: Order) -> Request:
@@ -126,6 +113,7 @@ def get_log(order: Order) -> Request:
 
 
 CALLS: Mapping[str, Call] = {
+    **ALIKE,
     "start": start,
     "stop": stop,
     "unlock": unlock,
@@ -133,11 +121,8 @@ CALLS: Mapping[str, Call] = {
     "operative": operative,
     "inoperative": inoperative,
     "trigger": trigger,
-    "get_local_list_version": get_local_list_version,
     "send_local_list": send_local_list,
-    "clear_cache": clear_cache,
     "reserve": reserve,
-    "cancel_reservation": cancel_reservation,
     "get_configuration": get_variables,
     "get_variables": get_variables,
     "get_diagnostics": get_log,
