@@ -37,6 +37,7 @@ class Room:
     folder: Path
     shelf: Shelf
     http: httpx.AsyncClient
+    settings: Settings
     said: list[str] = field(default_factory=list)
     _versions: int = 0
 
@@ -115,6 +116,6 @@ async def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {ADA}"}, trust_env=False, timeout=30
         ) as http,
     ):
-        yield Room(folder, Shelf(tmp_path / "models"), http, said)
+        yield Room(folder, Shelf(tmp_path / "models"), http, replace(settings, desk_port=port), said)
 
 
