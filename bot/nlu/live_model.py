@@ -49,11 +49,8 @@ async def update(model_server: EndpointConfig, agent: Agent) -> None:
             fingerprint = await asyncio.wait_for(
                 rasa_agent._pull_model_and_fingerprint(model_server, agent.fingerprint, folder), PULL_WITHIN_S
             )
-        except asyncio.TimeoutError:
-            log.warning("model_server_slow", seconds=PULL_WITHIN_S)
-            return
-        except OSError as error:
-            log.error("model_not_stored", error=repr(error))
+        except Exception as error:  # Whatever went wrong on the way: drivers keep the model that they have.
+            log.warning("model_not_pulled", error=repr(error))
             return
         if fingerprint:
             await _swap(agent, folder, fingerprint)

@@ -77,6 +77,12 @@ class Worker:
             raise SystemExit(f"a turn without a reply: {text!r}")
         return took
 
+    async def model(self) -> str:
+        """The file's name of the model that it serves."""
+        answer = await self._http.get("/status", params={"token": self._token})
+        answer.raise_for_status()
+        return str(answer.json()["model_file"])
+
     def mib(self) -> float:
         return float(psutil.Process(self.started.pid).memory_info().rss / 2**20)
 

@@ -104,17 +104,13 @@ def messages_kept(tracker: Path) -> dict[str, int]:
         return dict(store.execute("SELECT sender_id, count(*) FROM events WHERE type = 'user' GROUP BY sender_id"))
 
 
-async def taken(http: httpx.AsyncClient, model: str) -> float:
-    """Seconds until no Rasa process has another model."""
+async def taken(found: list[Worker], model: str) -> float:
+    """Seconds until every worker serves it."""
     began = time.perf_counter()
     while time.perf_counter() - began < 60:
-        serving = (await http.get("/api/models")).json()["serving"]
-        if (
-            serving
-            and min(serving, key=lambda name: serving[name]) == model
-            and all(age > 6.0 for name, age in serving.items() if name != model)
-        ):
-            return time.perf_counter() - began - 6.0
+        serving = [await worker.model() for worker in found]
+        if set(serving) == {f"{model}.tar.gz"}:
+            return time.perf_counter() - began
         await asyncio.sleep(0.1)
     raise SystemExit(f"{model} was not taken within 60 s: {serving}")
 
@@ -122,12 +118,7 @@ async def taken(http: httpx.AsyncClient, model: str) -> float:
 async def main(number: int) -> int:
     async with two_models() as (shelf, order), workers(number) as found:
         settings = Settings.load()
-        async with (
-            desk(settings, parts=[part]),
-            httpx.AsyncClient(
-                base_url=settings.url_of("desk"), headers={"Authorization": f"Bearer {_TRAINER_KEY}"}
-            ) as http,
-        ):
+        async with desk(settings, parts=[part]):
             drivers = Drivers(found)
             talking = [asyncio.create_task(drivers.talk(each)) for each in range(SENDERS)]
             stalls: list[list[tuple[float, float]]] = [[] for _ in found]
@@ -141,7 +132,7 @@ async def main(number: int) -> int:
             for model in order[:SWAPS]:
                 began = time.perf_counter()
                 shelf.promote(model, "bench", "to measure", datetime.now(UTC))
-                waits.append(await taken(http, model))
+                waits.append(await taken(found, model))
                 swaps.append((began, time.perf_counter()))
             drivers.stop()
             await asyncio.gather(*talking)

@@ -26,7 +26,7 @@ class FakeAgent(SimpleNamespace):
     """As much of Rasa's agent as a swap touches."""
 
     def __init__(self):
-        super().__init__(processor=None, domain=None, fingerprint=None, tracker_store=SimpleNamespace(domain=None))
+        super().__init__(processor=None, domain=None, fingerprint="made up", tracker_store=SimpleNamespace(domain=None))
         self.lock_store = self.action_endpoint = self.nlg = self.http_interpreter = None
 
     def load_model(self, path, fingerprint):
