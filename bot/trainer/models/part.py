@@ -32,7 +32,9 @@ async def part(desk: Desk) -> AsyncIterator[Blueprint]:
         return await desk.traffic(most) if desk.traffic is not None else []
 
     shelf = Shelf(ROOT / desk.settings.models_dir)
-    models = Models(shelf, Worker(model_worker(desk.settings, desk.folder), desk.settings.var / LOG), desk.folder, desk.var, desk.clock, traffic)
+    worker = Worker(model_worker(desk.settings, desk.folder), desk.settings.var / LOG)
+    models = Models(shelf, worker, desk.folder, desk.var, desk.clock, traffic, desk.settings.desk_days)
+    models.forget_traffic()
     server = ModelServer(shelf, desk.settings.model_server_key, time.monotonic)
     desk.language = models
     desk.changed.append(lambda: shelf.pin(DESK, desk.clock.now()))

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,14 @@ class Models:
     """`folder` holds data/, domain/, config.yml and tests/nlu; `traffic` gives so many of the latest masked messages."""
 
     def __init__(
-        self, shelf: Shelf, worker: Worker, folder: Path, var: Path, clock: Clock, traffic: Traffic | None = None
+        self,
+        shelf: Shelf,
+        worker: Worker,
+        folder: Path,
+        var: Path,
+        clock: Clock,
+        traffic: Traffic | None = None,
+        traffic_days: float = 30.0,
     ) -> None:
         self.shelf = shelf
         self.worker = worker
@@ -96,6 +103,7 @@ class Models:
         self._folder = folder
         self._var = var
         self._clock = clock
+        self._traffic_days = timedelta(days=traffic_days)
         self._playing: asyncio.subprocess.Process | None = None
         self.job: Job | None = None
 
@@ -144,6 +152,16 @@ class Models:
         """The id that a model of the present data has."""
         return model_id(self._folder)
 
+    def forget_traffic(self) -> None:
+        """Takes what drivers wrote out of reports that are older than their messages may be kept; counts and verdicts stay."""
+        oldest = (self._clock.now() - self._traffic_days).isoformat(timespec="seconds")
+        for model in self.shelf.models():
+            report = model.card.get("report") or {}
+            traffic = report.get("traffic") or {}
+            if report.get("at", oldest) < oldest and (traffic.get("changes") or traffic.get("dangers_lost")):
+                kept = {**traffic, "changes": [], "dangers_lost": [], "forgotten": True}
+                self.shelf.note(model.id, report={**report, "traffic": kept})
+
     # --- jobs
     def train(self, who: str, *, then_compare: bool = True, cross_validation: bool = False) -> Job:
         """Raises Busy."""
@@ -189,6 +207,7 @@ class Models:
     def _start(self, kind: str, who: str, work: Callable[[Job], Awaitable[None]]) -> Job:
         if self.job is not None and self.job.state == "running":
             raise Busy(f"{self.job.who} has started a job ({self.job.kind}) that is still running")
+        self.forget_traffic()
         job = Job(kind, who, self._clock.now(), time.monotonic())
         self.job = job
         job.task = asyncio.create_task(self._run(job, work))

@@ -21,9 +21,10 @@ from chargeline.processes import ROOT, Process, environment_of
 log = structlog.get_logger(__name__)
 
 LOG = Path("logs/desk-worker.log")  # under VAR_DIR
-START_WITHIN_S = 120.0
+START_WITHIN_S = 300.0
 CANCEL_WITHIN_S = 10.0
 IDLE_S = 900.0
+_LOG_BYTES = 5_000_000  # a longer log is begun anew at the next start
 _LINE = 1 << 28  # an answer is one line: the vectors of some thousand texts
 
 
@@ -124,7 +125,8 @@ class Worker:
         if not Path(self._how.command[0]).exists():
             raise WorkerError("the Rasa environment is missing; run tools/setup rasa")
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_file.open("ab") as errors:
+        long = self._log_file.is_file() and self._log_file.stat().st_size > _LOG_BYTES
+        with self._log_file.open("wb" if long else "ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
                 *self._how.command,
                 cwd=ROOT,

@@ -256,6 +256,7 @@ function traffic(found) {
   return h("section.card.stack", { "aria-labelledby": "traffic" }, h("h2", { id: "traffic" }, "What drivers wrote lately"),
     h("p", {}, found.messages ? `${plural(found.messages, "message")}, ${found.different} of them different. Understood now: ${found.understood_now}; no longer: ${found.no_longer_understood}; otherwise: ${found.understood_otherwise}.` : "No recent messages are kept."),
     found.dangers_lost.length ? h("div.notice.bad", {}, h("p", {}, "Heard as a danger until now, and no more:"), h("ul", {}, found.dangers_lost.map((text) => h("li", {}, text)))) : null,
+    found.forgotten ? h("p.quiet", {}, "The messages themselves are older than they may be kept.") : null,
     found.changes.length ? h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Recent messages whose answer changes" }, h("table", {},
       h("thead", {}, h("tr", {}, ["Message", "Times", "Live model", "This model", "Labelled"].map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", {}, found.changes.map((row) => h("tr", {}, h("td", {}, row.text), h("td.number", {}, row.times), side(row.live), side(row.candidate), h("td", {}, row.meant ? problemName(row.meant) : "–")))))) : null);

@@ -127,6 +127,20 @@ async def test_recent_traffic_is_replayed_in_both_directions(room: Room) -> None
     assert [stop["name"] for stop in refused.json()["stops"]] == ["hazards"]
 
 
+async def test_what_drivers_wrote_leaves_the_reports_when_its_time_is_over(room: Room) -> None:
+    room.said[:] = ["it wont let go"]
+    await room.trained({**GOOD, "it wont let go": "connector_stuck?"})
+    model = await room.trained({**GOOD, "it wont let go": "connector_stuck"})
+    card = room.shelf.folder / f"{model}.json"
+    assert "it wont let go" in card.read_text()
+    report = room.shelf.model(model).card["report"]
+    room.shelf.note(model, report={**report, "at": "2020-01-01T00:00:00+00:00"})
+    room.said[:] = []  # any later job looks after it
+    await room.trained({**GOOD, "more": "greet"})
+    assert "it wont let go" not in card.read_text()
+    assert room.shelf.model(model).card["report"]["traffic"]["understood_now"] == 1
+
+
 async def test_a_false_alarm_that_a_trainer_has_labelled_is_no_lost_danger(room: Room) -> None:
     room.said[:] = ["the funny feeling of joy"]
     await room.trained({**GOOD, "the funny feeling of joy": "safety_hazard"})

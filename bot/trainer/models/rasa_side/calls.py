@@ -39,10 +39,10 @@ class Calls:
         }.get(call)
         if method is None:
             raise UnknownCall(f"no such call: {call}")
-        try:
-            return method(**arguments)
-        finally:
-            self._memory.store()
+        self._memory.begin(training=call == "train")
+        found = method(**arguments)
+        self._memory.store()
+        return found
 
     def train(self, out: str, name: str) -> Dict[str, Any]:
         """Checks the data, then trains OUT/NAME.tar.gz on it."""

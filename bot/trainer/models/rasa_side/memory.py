@@ -1,6 +1,7 @@
 """What the sentence encoders made of each text, kept: a training after ten new messages embeds ten messages, not seven thousand.
 
-Kept on disk as well, under a name that carries a hash of the encoders' code and lock, so that a restarted worker is quick too.
+Training messages are kept on disk as well, under a name that carries a hash of the encoders' code and lock, so that a restarted worker
+is quick too. What drivers wrote is kept in the process's memory only, and ends with it.
 """
 
 from __future__ import annotations
@@ -39,11 +40,13 @@ class Remembered:
         self._file = folder / f"{name}-{encoders_version()}.npz"
         self._progress = progress
         self._known: Dict[str, np.ndarray] = {}
-        self._new = self._asked = 0
+        self._asked = 0
+        self._lasting: Dict[str, None] = {}  # texts of the training that is going on
+        self.training = False
         if self._file.is_file():
             try:
                 with np.load(self._file, allow_pickle=False) as stored:
-                    self._known = dict(zip(stored["texts"].tolist(), stored["rows"]))
+                    self._known = dict(zip(str(stored["joined"]).split("\n"), stored["rows"], strict=True))
             except (OSError, ValueError, KeyError):  # damaged: it is only a memory
                 self._file.unlink(missing_ok=True)
 
@@ -57,21 +60,25 @@ class Remembered:
             for text, row in zip(batch, self._encode(batch)):
                 self._known[text] = np.asarray(row, dtype=np.float32).ravel()
         found = [self._known[text] for text in texts]
-        self._new += len(missing)
+        if self.training:
+            self._lasting.update(dict.fromkeys(texts))
         while len(self._known) > MOST:
             del self._known[next(iter(self._known))]
         return found
 
+    def begin(self, training: bool) -> None:
+        """A call begins: progress counts from nothing, and its texts last where they are a training's."""
+        self._asked, self._lasting, self.training = 0, {}, training
+
     def store(self) -> None:
-        """Writes what is new, whole or not at all. The end of a call: progress counts from nothing again."""
-        self._asked = 0
-        if not self._new:
+        """Writes the messages of the training that has ended, and only those; whole or not at all."""
+        texts = [text for text in self._lasting if "\n" not in text and text in self._known]
+        if not texts:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         part = self._file.with_name(f"{self._file.name}.{os.getpid()}.npz")
-        np.savez(part, texts=np.array(list(self._known)), rows=np.stack(list(self._known.values())))
+        np.savez(part, joined=np.array("\n".join(texts)), rows=np.stack([self._known[text] for text in texts]))
         os.replace(part, self._file)
-        self._new = 0
         for old in self._file.parent.glob(f"{self.name}-*.npz"):
             if old != self._file:
                 old.unlink(missing_ok=True)
@@ -89,6 +96,10 @@ class Memory:
 
     def every_language(self, texts: List[str]) -> np.ndarray:
         return np.vstack(self._loaded["every_language"](texts)) if texts else np.zeros((0, 512), dtype=np.float32)
+
+    def begin(self, training: bool) -> None:
+        for each in self._loaded.values():
+            each.begin(training)
 
     def store(self) -> None:
         for each in self._loaded.values():
