@@ -29,6 +29,7 @@ from sandbox.conversations.recorder import Sandbox
 from sandbox.conversations.scenario import Scenario
 from sandbox.conversations.stack import StackError
 from sandbox.conversations.tap import Tap
+from sandbox.conversations.wallet import Wallet
 
 SPEED = 10.0  # clock seconds in a real one
 PARALLEL = 4  # conversations at a time; more of them make the language model, and so each answer, slower
@@ -153,6 +154,7 @@ async def _play_all(
             terminal_key=settings.terminal_key,
             carrier=carrier,
             sandbox=Sandbox(f"http://127.0.0.1:{settings.sandbox_port}", http),
+            wallet=Wallet(f"http://127.0.0.1:{settings.payments_port}", http),
             tap=tap,
             http=http,
             people=people,

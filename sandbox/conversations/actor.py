@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from random import Random
 
+import structlog
+
 from sandbox.conversations import brain
 from sandbox.conversations.history import Book, Said
 from sandbox.conversations.lines import Heard, Line
@@ -14,7 +16,10 @@ from sandbox.conversations.predicates import holds
 from sandbox.conversations.questions import open_promise
 from sandbox.conversations.recorder import Recorder
 from sandbox.conversations.scenario import Car, Driver, Place, Scenario, Step
+from sandbox.conversations.wallet import NoLink, link_in
 from sandbox.conversations.words import Words, plain
+
+log = structlog.get_logger(__name__)
 
 LOOK_REAL_S = 0.1
 ANSWER_REAL_S = 30.0  # a turn that takes longer is not waited for
@@ -128,8 +133,25 @@ class Actor:
             await self._rest(step.seconds)
         elif step.kind == "until":
             return await self._until(step)
+        elif step.kind == "pay":
+            return await self._pay(step)
         else:
             await self.happen(step)
+        return True
+
+    async def _pay(self, step: Step) -> bool:
+        """On the page behind the newest link; False where there is none to pay on."""
+        link = next((found for each in reversed(self._heard) if (found := link_in(each.text))), None)
+        if link is None:
+            return False
+        try:
+            if step.card is None:
+                await self._recorder.wallet.leave(link)
+            else:
+                await self._recorder.wallet.pay(link, step.card, confirms=step.confirms)
+        except NoLink as error:
+            log.info("not_paid", driver=self.driver.name, why=str(error))
+            return False
         return True
 
     async def happen(self, step: Step) -> None:

@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox.conversations.acts import Act
-from sandbox.conversations.history import Book, ChargerState, ConnectorState, History, Said
-from sandbox.conversations.predicates import had_session, has_restarted, is_charging, is_free
+from sandbox.conversations.history import Book, ChargerState, ConnectorState, History, Payment, Said
+from sandbox.conversations.predicates import had_session, has_restarted, is_charging, is_free, taken_of
 from sandbox.conversations.scenario import Driver, Scenario
 from sandbox.conversations.words import Found, Words, labels_in
 
 GRACE_REAL_S = 3.0  # composing and delivering a reply takes real time, in which the charger may change
 METER_LAG_S = 120.0  # the bot knows energy from the last meter value only
+_MONEY = re.compile(r"(\d+(?:[.,]\d{2})?)\s?(?:cad|usd)(?![\w/])")
 _ENERGY = re.compile(r"(\d+(?:[.,]\d+)?)\s?(k?)wh\b")
 
 
@@ -49,6 +50,12 @@ class _Claim:
         return any(
             test(state) for charger in self.chargers for _, state in self.history.states(charger, self.since, self.at)
         )
+
+    def ledger(self) -> Iterable[Sequence[Payment]]:
+        """The payments for those chargers, at each moment of the grace time."""
+        labels = {charger.removeprefix("CL-") for charger in self.chargers}
+        for payments in self.history.books(self.since, self.at):
+            yield [one for one in payments if one.charger in labels]
 
     def here(self, state: ChargerState) -> Sequence[ConnectorState]:
         """The connectors that can be meant: the driver's own at its own charger, else all."""
@@ -161,7 +168,50 @@ def _restarted(case: _Claim) -> str | None:
 
 
 def _refunded(case: _Claim) -> str | None:
-    return "no payment was released or paid back: no payment system took part"
+    """Holds that the ledger shows as released, or money that it shows as paid back; a sum that is named must be theirs."""
+    why = "no payment was released or paid back"
+    for payments in case.ledger():
+        back = [one for one in payments if one.let_go or one.refunded or (one.received and one.received < one.amount)]
+        if not back:
+            continue
+        sums = {one.amount for one in back} | {one.refunded for one in back}
+        sums |= {sum(one.amount for one in back if one.let_go), sum(one.refunded for one in back)}
+        named = _cents(case.sentence)
+        if not named or named & sums:
+            return None
+        why = f"{min(named) / 100:.2f} was named, and that is not what was released or paid back"
+    return why
+
+
+def _held(case: _Claim) -> str | None:
+    """Money is held, as much as the sentence says."""
+    named = _cents(case.sentence)
+    held = [{one.held for one in payments if one.held} for payments in case.ledger()]
+    if any(sums and (not named or named & sums) for sums in held):
+        return None
+    return "no such sum was held"
+
+
+def _taken(case: _Claim) -> str | None:
+    """Money was taken, as much as the sentence says."""
+    named = _cents(case.sentence)
+    taken = [{one.received - one.refunded for one in payments if one.received} for payments in case.ledger()]
+    if any(sums and (not named or named & sums) for sums in taken):
+        return None
+    return "no such sum was taken"
+
+
+def _nothing_taken(case: _Claim) -> str | None:
+    return None if any(taken_of(payments) == 0 for payments in case.ledger()) else "money had been taken"
+
+
+def _card_blamed(case: _Claim) -> str | None:
+    return "a driver is never told that a card is reported lost or stolen, or looks like fraud"
+
+
+def _cents(sentence: str) -> set[int]:
+    """The sums of money that a sentence names, but not its prices by the kWh."""
+    return {round(float(n.replace(",", ".")) * 100) for n in _MONEY.findall(sentence)}
 
 
 def _out_of_service(case: _Claim) -> str | None:
@@ -181,9 +231,12 @@ def _available(case: _Claim) -> str | None:
 
 
 def _own(connector: ConnectorState, case: _Claim) -> bool:
-    """A known driver's session carries its token; a guest's carries one that is nobody's in the book."""
+    """A known driver's session carries its token; a guest's, and one that is paid for, one that is nobody's in the book."""
     token, own = case.book.by_last4(connector.token_last4), case.book.of(case.driver.name)
-    return token is None if own is None else token == own
+    if own is None:
+        return token is None
+    paid = any(case.history.has_paid(charger, case.at) for charger in case.chargers)
+    return token == own or (paid and token is None)
 
 
 BORNE_OUT: Mapping[str, Callable[[_Claim], str | None]] = {
@@ -193,6 +246,10 @@ BORNE_OUT: Mapping[str, Callable[[_Claim], str | None]] = {
     "unlocked": _unlocked,
     "restarted": _restarted,
     "refunded": _refunded,
+    "held": _held,
+    "taken": _taken,
+    "nothing_taken": _nothing_taken,
+    "card_blamed": _card_blamed,
     "out_of_service": _out_of_service,
     "in_service": _in_service,
     "available": _available,

@@ -127,6 +127,24 @@ class Hazard:
     connector: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment for a charger (its label), in cents, as the payment system has it. `let_go`: a hold that was released.
+
+    `ours`: made by the product; else by an app or a terminal before the first word.
+    """
+
+    id: str
+    charger: str
+    status: str
+    amount: int
+    held: int = 0
+    received: int = 0
+    refunded: int = 0
+    let_go: bool = False
+    ours: bool = True
+
+
 @dataclass
 class History:
     speed: float = 1.0
@@ -136,6 +154,9 @@ class History:
     hazards: list[Hazard] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)  # what a script waited for and did not get
     ended_at: float = 0.0
+    ledger: list[tuple[float, tuple[Payment, ...]]] = field(
+        default_factory=list
+    )  # each state of it, from its moment on
     _states: dict[str, tuple[list[float], list[ChargerState]]] = field(default_factory=dict)
 
     def saw(self, at: float, state: ChargerState) -> None:
@@ -162,6 +183,22 @@ class History:
             if at > until and at > since:
                 return
             yield at, state
+
+    def paid(self, at: float) -> tuple[Payment, ...]:
+        """All payments of the scenario's chargers as they were then; none where nobody looked."""
+        return next((payments for since, payments in reversed(self.ledger) if since <= at), ())
+
+    def books(self, since: float, until: float) -> Iterator[tuple[Payment, ...]]:
+        """The ledger as it was at `since`, and at each later change until `until`."""
+        yield self.paid(since)
+        yield from (payments for at, payments in self.ledger if since < at <= until)
+
+    def has_paid(self, charger: str, at: float) -> bool:
+        """Whether money was held or taken by the product for this charger (its id) by then."""
+        label = charger.removeprefix("CL-")
+        return any(
+            one.ours and one.charger == label and (one.held or one.received or one.let_go) for one in self.paid(at)
+        )
 
     def words(self, driver: str, by: Literal["driver", "bot"] | None = None) -> Sequence[Said]:
         return [each for each in self.said if each.driver == driver and by in {None, each.by}]

@@ -133,10 +133,14 @@ def _charges_elsewhere(scenario: Scenario, history: History, book: Book) -> bool
     return False
 
 
+# The front door says these itself, whatever the dialogue is doing (docs/contracts.md): who hears them has been told.
+_OWN_WORDS = frozenset({"hazard_advice"})
+
+
 def _told(name: str, scenario: Scenario, history: History) -> bool:
     return any(
         said.by == "bot"
-        and not said.own
+        and (not said.own or name in _OWN_WORDS)
         and Words.of(scenario.drivers[said.driver].language).says("tells", name, said.text)
         for said in history.said
     )

@@ -19,8 +19,10 @@ from sandbox.conversations.scenario import (
     Event,
     Expected,
     Never,
+    PaidBefore,
     Scenario,
 )
+from sandbox.conversations.wallet import CARDS
 from sandbox.conversations.words import Words
 from sandbox.faults import BadFault, UnknownFault, read_params
 
@@ -50,7 +52,8 @@ def load(path: Path, folder: Path) -> Scenario:
     shown_as = str(path.relative_to(folder))
     root = read_file(path, shown_as)
     fields = root.fields(
-        ("shows", "seed", "chargers", "drivers", "events", "expect"), ("shows", "chargers", "drivers", "expect")
+        ("shows", "seed", "chargers", "drivers", "paid_before", "events", "expect"),
+        ("shows", "chargers", "drivers", "expect"),
     )
     names = [key.text() for key, _ in fields["drivers"].items()]
     chargers = {key.text(): _charger(key, value, names) for key, value in fields["chargers"].items()}
@@ -67,6 +70,9 @@ def load(path: Path, folder: Path) -> Scenario:
         drivers=drivers,
         events=tuple(_event(each, reader) for each in fields["events"].each()) if "events" in fields else (),
         expect=_expected(fields["expect"], chargers, drivers, reader),
+        paid_before=tuple(_paid_before(each, chargers, drivers) for each in fields["paid_before"].each())
+        if "paid_before" in fields
+        else (),
     )
 
 
@@ -74,7 +80,7 @@ def _charger(key: Node, node: Node, drivers: Sequence[str]) -> Charger:
     label = key.text(most=12)
     if not label.isalnum():
         raise key.wrong("a charger is named by the letters and digits on its label")
-    fields = node.fields(("plugs", "model", "tethered", "site", "cars", "charging", "faults"))
+    fields = node.fields(("plugs", "model", "tethered", "site", "cars", "charging", "faults", "priced"))
     plugs = fields["plugs"].one_or_many(lambda each: each.word(PLUGS)) if "plugs" in fields else ("J1772",)
     tethered = fields["tethered"].yes_or_no() if "tethered" in fields else True
     numbers = range(1, len(plugs) + 1)
@@ -109,6 +115,7 @@ def _charger(key: Node, node: Node, drivers: Sequence[str]) -> Charger:
         cars=cars,
         charging=charging,
         faults=faults,
+        priced=fields["priced"].yes_or_no() if "priced" in fields else False,
     )
 
 
@@ -122,7 +129,19 @@ def _model_for(plugs: Sequence[str], tethered: bool) -> str:
 
 def _driver(name: str, node: Node, chargers: Mapping[str, Charger], reader: steps.StepReader) -> Driver:
     fields = node.fields(
-        ("channel", "known", "token", "language", "stands_at", "hint", "may", "begins_at_s", "steps", "goal")
+        (
+            "channel",
+            "known",
+            "token",
+            "language",
+            "stands_at",
+            "hint",
+            "may",
+            "begins_at_s",
+            "saved_card",
+            "steps",
+            "goal",
+        )
     )
     channel: Channel = "terminal"
     if "channel" in fields and fields["channel"].word(("sms", "terminal")) == "sms":
@@ -153,8 +172,28 @@ def _driver(name: str, node: Node, chargers: Mapping[str, Charger], reader: step
         hint=hint,
         may=may,
         begins_at_s=fields["begins_at_s"].number() if "begins_at_s" in fields else 0.0,
+        saved_card=fields["saved_card"].word(tuple(CARDS)) if "saved_card" in fields else None,
         steps=tuple(reader.step(each, stands_at) for each in fields["steps"].each()) if "steps" in fields else (),
         goal=reader.goal(fields["goal"], stands_at) if "goal" in fields else None,
+    )
+
+
+def _paid_before(node: Node, chargers: Mapping[str, Charger], drivers: Mapping[str, Driver]) -> PaidBefore:
+    fields = node.fields(("driver", "charger", "card", "cents", "times", "taken"), ("driver",))
+    driver = drivers[fields["driver"].word([each.name for each in drivers.values() if each.known])]
+    if "charger" not in fields and driver.stands_at is None:
+        raise node.wrong("this driver stands nowhere; name the charger")
+    return PaidBefore(
+        driver=driver.name,
+        charger=fields["charger"].word(tuple(chargers))
+        if "charger" in fields
+        else driver.stands_at.charger
+        if driver.stands_at
+        else "",
+        card=fields["card"].word(tuple(CARDS)) if "card" in fields else "good",
+        cents=fields["cents"].whole(50, 100_000) if "cents" in fields else 5000,
+        times=fields["times"].whole(1, 5) if "times" in fields else 1,
+        taken=fields["taken"].yes_or_no() if "taken" in fields else False,
     )
 
 

@@ -18,6 +18,18 @@ from sandbox.conversations.scenario import Charger, Driver, Scenario
 from sandbox.plan import BUILT_IN
 
 UNKNOWN_CARD = "TOK-NOBODY-9999"
+# Where a scenario has a price: CA$0.30 a kWh.
+TARIFF: Mapping[str, Any] = {
+    "id": "scenario",
+    "name": "Scenario",
+    "currency": "CAD",
+    "per_kwh": 0.3,
+    "per_hour": 0,
+    "session_fee": 0,
+    "idle_per_minute": 0,
+    "idle_grace_s": 0,
+    "tax_included": True,
+}
 _KW = {"J1772": 7.2, "CCS": 150.0, "NACS": 150.0, "CHAdeMO": 50.0}
 _AREAS = ("613", "416", "514", "716", "802", "206", "503", "213", "512", "617")
 _NAMES = ("Mill Street Garage", "Harbour Lot", "Station Yard", "Orchard Plaza", "Foundry Deck", "Lakeview Mall")
@@ -101,7 +113,7 @@ def _network(scenarios: Sequence[Scenario], people: Cast) -> dict[str, Any]:
         for scenario in scenarios
         for token in people.books[scenario.id].tokens
     ]
-    return {"sites": list(sites.values()), "chargers": chargers, "tokens": tokens}
+    return {"sites": list(sites.values()), "chargers": chargers, "tokens": tokens, "tariffs": [TARIFF]}
 
 
 def _site(name: str, index: int, near: int) -> dict[str, Any]:
@@ -122,6 +134,7 @@ def _charger(charger: Charger, site: str) -> dict[str, Any]:
         "site": site,
         "vendor": _VENDORS[charger.model.split()[0]],
         "model": charger.model,
+        **({"tariff": TARIFF["id"]} if charger.priced else {}),
         "connectors": [
             {"connector": n, "evse": n, "plug": plug, "max_kw": _KW[plug], "tethered": charger.tethered}
             for n, plug in enumerate(charger.plugs, 1)

@@ -20,6 +20,7 @@ from sandbox.conversations.questions import PROMISE_S
 from sandbox.conversations.recorder import Recorder, Sandbox
 from sandbox.conversations.scenario import Driver, Event, Scenario
 from sandbox.conversations.tap import Tap
+from sandbox.conversations.wallet import Wallet
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +43,7 @@ class Stage:
     terminal_key: str
     carrier: Carrier
     sandbox: Sandbox
+    wallet: Wallet
     tap: Tap
     http: httpx.AsyncClient
     people: Cast
@@ -60,7 +62,7 @@ async def play(scenario: Scenario, stage: Stage) -> Played:
     """Raises CannotPlay, httpx.HTTPError."""
     book = stage.people.books[scenario.id]
     chargers = [each.id for each in scenario.chargers.values()]
-    recorder = Recorder(chargers, stage.sandbox, stage.speed)
+    recorder = Recorder(chargers, stage.sandbox, stage.speed, stage.wallet, is_paid=scenario.is_paid)
     for charger in chargers:
         stage.tap.listen(charger, recorder)
     actors = [
@@ -122,9 +124,30 @@ async def _set_up(scenario: Scenario, stage: Stage, recorder: Recorder) -> None:
     for charger in scenario.chargers.values():
         for fault, params in charger.faults.items():
             await stage.sandbox.fault(charger.id, fault, params)
+    await _pay_before(scenario, stage)
     await asyncio.sleep(SETTLE_REAL_S)
     for charger in scenario.chargers.values():
         await recorder.look(charger.id)
+    await recorder.look_at_ledger()
+
+
+async def _pay_before(scenario: Scenario, stage: Stage) -> None:
+    """Saved cards, and what apps and terminals had paid before the first word."""
+
+    def customer(name: str) -> str:
+        found = stage.people.identities[scenario.id, name].id
+        if found is None:
+            raise CannotPlay(f"{scenario.id}: {name} is no known driver, so there is no account to pay with")
+        return found
+
+    for driver in scenario.drivers.values():
+        if driver.saved_card is not None:
+            await stage.wallet.save_card(customer(driver.name), driver.saved_card)
+    for paid in scenario.paid_before:
+        for _ in range(paid.times):
+            await stage.wallet.pay_before(
+                customer(paid.driver), f"CL-{paid.charger}", paid.card, paid.cents, taken=paid.taken
+            )
 
 
 async def _ready(charger: str, sandbox: Sandbox) -> None:

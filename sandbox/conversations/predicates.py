@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.conversations.history import Book, ChargerState, ConnectorState, History
+from collections.abc import Callable, Mapping, Sequence
+
+from sandbox.conversations.history import Book, ChargerState, ConnectorState, History, Payment
 from sandbox.conversations.scenario import Condition
 
 CONDITIONS = (
@@ -18,6 +20,10 @@ CONDITIONS = (
     "out_of_service",  # status Unavailable
     "in_service",
     "online",
+    "one_hold",  # one payment for the charger is held, and no more
+    "hold_released",  # one was held there, and none is any more
+    "paid_once",  # one payment was taken there, and nothing is held any more
+    "nothing_taken",  # no money was taken for it, or all of it was paid back
     "restarted",  # it was gone and has booted again since
     "not_restarted",
 )
@@ -31,10 +37,13 @@ def holds(condition: Condition, history: History, book: Book, at: float) -> bool
         return False
     connectors = state.connector(condition.connector)
     name = condition.name
+    if name in _OF_MONEY:
+        return _OF_MONEY[name]([one for one in history.paid(at) if one.charger == condition.charger])
+    paid = history.has_paid(charger, at)
     if name == "charging":
-        return any(is_charging(each) and _of(each, condition.driver, book) for each in connectors)
+        return any(is_charging(each) and _of(each, condition.driver, book, paid=paid) for each in connectors)
     if name == "session_running":
-        return any(each.transaction is not None and _of(each, condition.driver, book) for each in connectors)
+        return any(each.transaction is not None and _of(each, condition.driver, book, paid=paid) for each in connectors)
     if name in {"session_ended", "no_session"}:
         if any(each.transaction is not None for each in connectors):
             return False
@@ -94,9 +103,24 @@ def has_restarted(history: History, charger: str, since: float, until: float) ->
     return False
 
 
-def _of(connector: ConnectorState, driver: str | None, book: Book) -> bool:
-    """Whether the session is this driver's. A guest's token is made by the bridge, so it is nobody's in the book."""
+def _of(connector: ConnectorState, driver: str | None, book: Book, *, paid: bool) -> bool:
+    """Whether the session is this driver's. The bridge makes the tokens of guests, and of who has paid: nobody's in the book."""
     if driver is None:
         return True
     token, own = book.by_last4(connector.token_last4), book.of(driver)
-    return token is None if own is None else token == own
+    return token is None if own is None else token == own or (paid and token is None)
+
+
+def taken_of(payments: Sequence[Payment]) -> int:
+    """Cents that were taken and not paid back."""
+    return sum(one.received - one.refunded for one in payments)
+
+
+_OF_MONEY: Mapping[str, Callable[[Sequence[Payment]], bool]] = {
+    "one_hold": lambda payments: sum(one.held > 0 for one in payments) == 1,
+    "hold_released": lambda payments: any(one.let_go for one in payments) and not any(one.held for one in payments),
+    "paid_once": lambda payments: (
+        sum(one.received > 0 for one in payments) == 1 and not any(one.held for one in payments)
+    ),
+    "nothing_taken": lambda payments: taken_of(payments) == 0,
+}

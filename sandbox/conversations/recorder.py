@@ -11,6 +11,7 @@ import httpx
 import structlog
 
 from sandbox.conversations.history import Acted, ChargerState, Frame, Hazard, History, Said, state_from
+from sandbox.conversations.wallet import Wallet
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +46,16 @@ class Sandbox:
 
 
 class Recorder:
-    def __init__(self, chargers: Iterable[str], sandbox: Sandbox, speed: float) -> None:
+    def __init__(
+        self, chargers: Iterable[str], sandbox: Sandbox, speed: float, wallet: Wallet, *, is_paid: bool = False
+    ) -> None:
+        """`is_paid`: money takes part, so the payment system is looked at too."""
         self.history = History(speed=speed)
+        self.wallet = wallet
         self._chargers = tuple(chargers)
+        self._labels = frozenset(charger.removeprefix("CL-") for charger in self._chargers)
         self._sandbox = sandbox
+        self._is_paid = is_paid
         self._began = time.monotonic()
 
     def begin(self) -> None:
@@ -56,7 +63,9 @@ class Recorder:
         shift = self.at()
         self._began = time.monotonic()
         last = [self.history.state(charger, shift) for charger in self._chargers]
+        paid = self.history.paid(shift)
         self.history = History(speed=self.history.speed)
+        self.history.ledger.append((0.0, paid))
         for state in last:
             if state is not None:
                 self.history.saw(0.0, state)
@@ -99,11 +108,25 @@ class Recorder:
         self.history.saw(self.at(), state)
         return state
 
+    async def look_at_ledger(self) -> None:
+        """Reads and notes what the payment system holds, has taken and has let go."""
+        if not self._is_paid:
+            return
+        try:
+            payments = await self.wallet.payments(self._labels)
+        except httpx.HTTPError as error:
+            log.warning("ledger_not_read", why=type(error).__name__)
+            return
+        ledger = self.history.ledger
+        if not ledger or ledger[-1][1] != payments:
+            ledger.append((self.at(), payments))
+
     async def watch(self) -> None:
-        """Looks at every charger again and again; ends by cancellation."""
+        """Looks at every charger, and at the ledger, again and again; ends by cancellation."""
         while True:
             for charger in self._chargers:
                 await self.look(charger)
+            await self.look_at_ledger()
             await asyncio.sleep(POLL_REAL_S)
 
     # --- the drivers

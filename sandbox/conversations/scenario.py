@@ -38,6 +38,7 @@ class Charger:
     cars: Mapping[int, Car] = field(default_factory=dict)
     charging: Mapping[int, str] = field(default_factory=dict)
     faults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    priced: bool = False  # the operator has told its price, so that it can be paid for by link
 
     @property
     def id(self) -> str:
@@ -93,7 +94,7 @@ class Goal:
     persona: Persona = Persona()
 
 
-StepKind = Literal["say", "choose", "hear", "silent", "plug", "unplug", "swipe", "fault", "clear", "until"]
+StepKind = Literal["say", "choose", "hear", "silent", "plug", "unplug", "swipe", "pay", "fault", "clear", "until"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Step:
     place: Place | None = None
     car: Car | None = None
     token: str = "own"  # noqa: S105 - whose card: own, unknown, or a driver's name
+    card: str | None = None  # what is paid with on the page behind the last link; None: left without paying
+    confirms: bool = True  # what the bank is answered where it asks
     fault: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     condition: Condition | None = None
@@ -129,8 +132,26 @@ class Driver:
     hint: bool
     may: frozenset[str]
     begins_at_s: float
+    saved_card: str | None = None
     steps: tuple[Step, ...] = ()
     goal: Goal | None = None
+
+    @property
+    def pays(self) -> bool:
+        """Whether its script has a step on a payment page."""
+        return any(step.kind == "pay" for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class PaidBefore:
+    """A payment that an app or a terminal made before the first word. `taken`: at once; else it is a hold."""
+
+    driver: str
+    charger: str  # a label
+    card: str
+    cents: int
+    times: int = 1
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +194,12 @@ class Scenario:
     drivers: Mapping[str, Driver]
     events: tuple[Event, ...]
     expect: Expected
+    paid_before: tuple[PaidBefore, ...] = ()
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether money takes part, so that the payment system has to be looked at."""
+        return bool(self.paid_before) or any(each.priced for each in self.chargers.values())
 
     @property
     def labels(self) -> frozenset[str]:

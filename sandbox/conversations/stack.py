@@ -18,7 +18,7 @@ import httpx
 import structlog
 
 from chargeline.processes import ROOT, all_processes
-from chargeline.settings import Settings, secret_settings
+from chargeline.settings import SANDBOX_STRIPE_KEY, Settings, secret_settings
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +65,8 @@ def environment(var: Path, network: Path, speed: float, epoch: float) -> dict[st
         "CHARGERS_FILE": str(network / "network.json"),
         "DRIVERS_FILE": str(network / "drivers.json"),
         "GUEST_STARTS": "on",
+        "STRIPE_API_KEY": SANDBOX_STRIPE_KEY,
+        "HOLD_CENTS": "4000",
         "TWILIO_ACCOUNT_SID": ACCOUNT,
         "TWILIO_AUTH_TOKEN": secrets.token_urlsafe(24),
         "TWILIO_FROM_NUMBER": OUR_NUMBER,

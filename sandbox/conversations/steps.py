@@ -8,6 +8,7 @@ from typing import get_args
 from sandbox.conversations.nodes import Node
 from sandbox.conversations.predicates import CONDITIONS
 from sandbox.conversations.scenario import Car, Charger, Condition, Driver, Goal, Persona, Place, Step, StepKind
+from sandbox.conversations.wallet import CARDS
 from sandbox.conversations.words import Words
 from sandbox.faults import BadFault, UnknownFault, read_params
 
@@ -57,6 +58,8 @@ class StepReader:
             return Step("silent", node.line, seconds=value.number(0, 7200))
         if kind in {"fault", "clear"}:
             return self._fault(node.line, kind, value, here)
+        if kind == "pay":
+            return self._pay(node.line, value)
         return self._at_charger(node.line, kind, value, here)
 
     def _say(self, node: Node) -> Step:
@@ -79,6 +82,17 @@ class StepReader:
         if group not in {"asks", "claims", "tells"} or name not in Words.all_names(group):
             raise fields[kind].wrong("asks:…, claims:… or tells:… with a name of the word table is expected")
         return Step(kind, node.line, hear=f"{group}:{name}", seconds=seconds)
+
+    def _pay(self, line: int, node: Node) -> Step:
+        fields = node.fields(("card", "confirms", "leaves"))
+        if ("card" in fields) == ("leaves" in fields):
+            raise node.wrong("either a card or leaves: true is expected")
+        return Step(
+            "pay",
+            line,
+            card=fields["card"].word(tuple(CARDS)) if "card" in fields else None,
+            confirms=fields["confirms"].yes_or_no() if "confirms" in fields else True,
+        )
 
     def _fault(self, line: int, kind: StepKind, node: Node, here: Place | None) -> Step:
         fields = node.fields(("charger", "name", "with"), ("name",))

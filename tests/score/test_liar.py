@@ -26,6 +26,7 @@ from sandbox.conversations.lines import Carrier
 from sandbox.conversations.play import Played, Stage, play
 from sandbox.conversations.recorder import Sandbox
 from sandbox.conversations.tap import Tap
+from sandbox.conversations.wallet import Wallet
 from tests.sandbox.central import Central
 from tests.score import made
 
@@ -116,6 +117,7 @@ async def played(folder: Path, tap: Tap, environ: dict[str, str], behaviour: Beh
             terminal_key="any",
             carrier=Carrier("AC", "token", "+16135550199"),
             sandbox=Sandbox(f"http://127.0.0.1:{environ['SANDBOX_PORT']}", http),
+            wallet=Wallet("http://127.0.0.1:1", http),  # no money takes part here
             tap=tap,
             http=http,
             people=network.cast([scene]),
