@@ -17,6 +17,7 @@ _PROBLEMS = {
     "rfid_failed": "a card is refused",
     "safety_hazard": "DANGER was reported",
     "report_damage": "damage was reported",
+    "restart_request": "the charger is to be restarted",
     "stop_charging": "the session is to be ended",
     "charging_slow": "charging is slow",
     "session_stopped_early": "the session ended early",

@@ -13,7 +13,7 @@ from actions.dialogue.beside import asks_again, asks_if_machine
 from actions.dialogue.corrections import Place, place_of
 from actions.dialogue.misunderstanding import Misunderstanding
 from actions.dialogue.moving import Moving
-from actions.dialogue.reading import abusive, in_order, still_broken
+from actions.dialogue.reading import abusive, in_order, orders_restart, still_broken
 from actions.dialogue.returning import way_back
 from actions.dialogue.turns import (
     heard,
@@ -29,7 +29,7 @@ from actions.dialogue.turns import (
 )
 from actions.places.resolve import Vague, resolve
 from actions.places.search import Search
-from actions.playbooks.book import DEFAULT, HAZARD, PLAYBOOKS
+from actions.playbooks.book import DEFAULT, HAZARD, PLAYBOOKS, RESTART
 from actions.playbooks.find_charger_of_driver import find
 from actions.playbooks.steps import Choice, Offer, Say
 
@@ -85,6 +85,8 @@ class Answer(Moving):
         if beside is not None:
             return beside
         first, second = in_order(intent, text)
+        if problem_of(tracker) == RESTART and orders_restart(text):
+            first, second = RESTART, None
         if first in PLAYBOOKS:
             if in_form(tracker):  # it asks on, now for this problem
                 return slots(problem=first, next_problem=second)
@@ -154,6 +156,8 @@ class Agree(Misunderstanding):
         offer, charger_id = tracker.get_slot("offer"), tracker.get_slot("charger_id")
         if self.waits(dispatcher, tracker):
             return slots(next_step=None)
+        if orders_restart(words_of(tracker)):
+            return await self.take_or_ask(dispatcher, tracker, await place_now(self, tracker), RESTART)
         if times_misunderstood(tracker) and not offer:
             return await self.not_understood(dispatcher, tracker)  # yes to which of the choices?
         if charger_id and tracker.get_slot("problem") in PLAYBOOKS and not message_of(tracker).command:

@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.dialogue.corrections import place_of
 from actions.dialogue.moving import Moving
-from actions.dialogue.reading import abusive, both_kinds, still_broken
+from actions.dialogue.reading import abusive, both_kinds, orders_restart, still_broken
 from actions.dialogue.turns import PLACE, heard, known, message_of, problem_of, slots, times_misunderstood, words_of
 from actions.playbooks.book import PLAYBOOKS
 from actions.playbooks.steps import Choice, Say
@@ -117,12 +117,13 @@ class Misunderstood(Misunderstanding):
             and not times_misunderstood(tracker)
         ):
             return slots(problem="find_charger", next_step="look", unclear={"text": "", "times": 1})
-        open_matter = tracker.get_slot("problem") in PLAYBOOKS and (before.charger_id or before.asked)
+        ordered = both is None and orders_restart(words_of(tracker))
+        open_matter = ordered or tracker.get_slot("problem") in PLAYBOOKS and (before.charger_id or before.asked)
         if both is not None or open_matter:
             problem, second = both or (problem_of(tracker), None)
             choices = [str(one) for one in tracker.get_slot("charger_choices") or []]
             place = await place_of(self.service.chargers, heard(tracker), before, choices, session_first=True)
-            if both is not None or place.names or still_broken(words_of(tracker)):
+            if ordered or both is not None or place.names or still_broken(words_of(tracker)):
                 events = await self.take_or_ask(dispatcher, tracker, place, problem)
                 return events + (slots(next_problem=second) if second else [])
         return await self.not_understood(dispatcher, tracker)

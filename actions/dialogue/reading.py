@@ -12,6 +12,8 @@ import yaml
 
 WORDS = Path(__file__).with_name("words.yml")
 MOST_READ = 1600  # characters; longer messages are cut by the front door
+# A charger is no wish to charge, in French neither.
+_NOT_A_WISH = re.compile(r"\b(?:the|this|that|my|your|a|el|la|le|reboot|restart|reset) charger\b|\bchargers?\b(?= \S*\d)")
 _ENGLISH_ENDING = re.compile(r"(?<=\w)['’](?=(?:s|t|re|ve|m|ll|d)\b)")
 
 
@@ -34,6 +36,9 @@ class _Table:
     wrong: re.Pattern[str]
     still_broken: re.Pattern[str]
     abuse: re.Pattern[str]
+    restart: re.Pattern[str]
+    no_restart: re.Pattern[str]
+    wants_charge: re.Pattern[str]
     kinds: tuple[Kind, ...]
 
 
@@ -51,6 +56,9 @@ def _table() -> _Table:
         wrong=_pattern(content["wrong"]),
         still_broken=_pattern(content["still_broken"]),
         abuse=_pattern(content["abuse"]),
+        restart=_pattern(content["restart"]["says"]),
+        no_restart=_pattern(content["restart"]["unless"]),
+        wants_charge=_pattern(content["restart"]["charge"]),
         kinds=tuple(sorted(kinds, key=lambda kind: kind.rank)),
     )
 
@@ -92,6 +100,13 @@ def not_that_one(text: str) -> bool:
 def still_broken(text: str) -> bool:
     """Whether the driver says that what was tried or advised did not help."""
     return bool(_table().still_broken.search(folded(text)))
+
+
+def orders_restart(text: str) -> bool:
+    """Whether the driver tells the bot to restart a charger, and nothing beside it."""
+    said, table = folded(text), _table()
+    ordered = table.restart.search(said) is not None and table.no_restart.search(said) is None
+    return ordered and table.wants_charge.search(_NOT_A_WISH.sub(" ", said)) is None
 
 
 def abusive(text: str) -> bool:

@@ -11,9 +11,9 @@ from rasa_sdk.events import EventType, SlotSet
 
 from actions.bridge import Actor
 from actions.dialogue.beside import only_a_number
-from actions.dialogue.reading import plain
+from actions.dialogue.reading import orders_restart, plain
 from actions.places.search import Search, search_of
-from actions.playbooks.book import DEFAULT, PLAYBOOKS
+from actions.playbooks.book import DEFAULT, PLAYBOOKS, RESTART
 from actions.playbooks.contact import Turn
 from actions.playbooks.find_charger_of_driver import Heard, Known
 from actions.reported import reported_in
@@ -133,9 +133,15 @@ def known(tracker: Tracker) -> Known:
     )
 
 
+# A cable is never freed by a restart, and a danger is never met with one.
+_NO_RESTART = frozenset({"connector_stuck", "unlock_request", "safety_hazard", "stop_charging"})
+
+
 def problem_of(tracker: Tracker) -> str:
     """The problem that this turn is about: the message's own, else what the conversation is about, else a start."""
     intent = message_of(tracker).intent
+    if intent not in _NO_RESTART and orders_restart(words_of(tracker)):
+        return RESTART
     problem = tracker.get_slot("problem")
     # A number alone answers what was asked, whatever the model takes it for.
     bare = problem in PLAYBOOKS and not message_of(tracker).command and only_a_number(words_of(tracker))

@@ -14,6 +14,7 @@ from actions.playbooks import (
     own_session,
     payment_failed,
     reports,
+    restart_order,
     rfid_failed,
     session_wont_start,
     start_and_pay,
@@ -41,6 +42,7 @@ class Playbook:
 
 DEFAULT = "session_not_starting"
 HAZARD = "safety_hazard"
+RESTART = "restart_request"  # an order that words show, whatever the model takes the message for
 PLAYBOOKS: Mapping[str, Playbook] = {
     "session_not_starting": Playbook(session_wont_start.run),
     "payment_failed": Playbook(payment_failed.run),
@@ -54,6 +56,7 @@ PLAYBOOKS: Mapping[str, Playbook] = {
     "session_stopped_early": Playbook(own_session.stopped_early, Needs.NOTHING, session_first=True),
     "status_question_about_charger": Playbook(reports.charger_status, Needs.CHARGER),
     "report_damage": Playbook(reports.damage, Needs.CHARGER),
+    RESTART: Playbook(restart_order.run, Needs.CHARGER),
     "find_charger": Playbook(nearby.run, Needs.NOTHING),
     HAZARD: Playbook(hazard.run, Needs.NOTHING, session_first=True),
 }

@@ -15,6 +15,9 @@ from actions.playbooks.start_charging import RETURN_S, ended, running, start
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, duration_words
 
 
+_ORDERED = "restart_request"  # who has ordered a restart has not asked for a session
+
+
 async def run(ports: Ports, contact: Contact) -> Steps:
     """Raises BridgeError."""
     seen = await look_at(ports, contact)
@@ -94,7 +97,10 @@ async def restarted(ports: Ports, contact: Contact, command: Command) -> Steps:
             yield step
         return
     yield Say("say_reset_back", named, first=True)
-    if plug is not None and plug.status == "Preparing" and plug.session is None:
+    if contact.problem == _ORDERED:
+        yield Say("say_restart_over", named)
+        yield End(Outcome.FIXED, Offer.START)
+    elif plug is not None and plug.status == "Preparing" and plug.session is None:
         async for step in start(ports, contact, seen):
             yield step
     elif plug is not None and plug.session is not None:
@@ -169,6 +175,10 @@ async def _make_operative(ports: Ports, contact: Contact, seen: Diagnosis) -> St
             yield step
         return
     yield Say("say_operative", named)
+    if contact.problem == _ORDERED:
+        yield Say("say_restart_over", named)
+        yield End(Outcome.FIXED, Offer.START)
+        return
     if plug is not None and plug.status == "Preparing" and plug.session is None:
         async for step in start(ports, contact, now):
             yield step

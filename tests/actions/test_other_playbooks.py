@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from actions.charging import BridgeClient
-from actions.playbooks.book import PLAYBOOKS
+from actions.playbooks.book import PLAYBOOKS, RESTART
 from actions.playbooks.steps import Offer, Outcome, Say
 from tests.actions.fake_bridge import FakeBridge, authorization, charger, connector, session
 from tests.actions.playing import GUEST, contact, play, wake
@@ -263,5 +263,5 @@ def test_no_playbook_imports_rasa_http_or_time() -> None:
 
 def test_every_problem_has_a_rule() -> None:
     rules = "".join(file.read_text("utf-8") for file in (FOLDER.parents[1] / "data/rules").glob("*.yml"))
-    for problem in PLAYBOOKS:
+    for problem in PLAYBOOKS.keys() - {RESTART}:  # an order to restart is heard in the words of any intent
         assert f"intent: {problem}\n" in rules
