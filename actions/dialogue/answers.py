@@ -29,7 +29,7 @@ from actions.dialogue.turns import (
 )
 from actions.places.resolve import Vague, resolve
 from actions.places.search import Search
-from actions.playbooks.book import DEFAULT, HAZARD, PLAYBOOKS, RESTART
+from actions.playbooks.book import BESIDE, DEFAULT, HAZARD, PLAYBOOKS, RESTART
 from actions.playbooks.find_charger_of_driver import find
 from actions.playbooks.steps import Choice, Offer, Say
 
@@ -94,12 +94,18 @@ class Answer(Moving):
             return await self.take_or_ask(dispatcher, tracker, place, first) + slots(next_problem=second)
         if not in_form(tracker) and self._looks_for_a_charger(tracker, intent):
             return slots(problem=FIND, next_step="look", offer=None, unclear=None)
-        self.say(dispatcher, tracker, self._words(tracker, intent, text))
+        events: list[EventType] = []
+        if intent in BESIDE:
+            events += await self.say_beside(dispatcher, tracker, intent)
+        else:
+            self.say(dispatcher, tracker, self._words(tracker, intent, text))
         if intent == "opt_out":
             dispatcher.utter_message(json_message={"opt_out": True})  # the front door writes it into the ledger
         if second is not None and second not in PLAYBOOKS:
-            self.say(dispatcher, tracker, Say(f"say_{second}"))
-        events = slots(next_step=None, unclear=None)
+            events += await self.say_beside(dispatcher, tracker, second)
+        if in_form(tracker):
+            events = []  # the form itself takes the charger that is named
+        events += slots(next_step=None, unclear=None)
         if intent == "goodbye":
             return events + slots(offer=None, open_question=None, next_problem=None)
         if intent in _PARTING or in_form(tracker):

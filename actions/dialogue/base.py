@@ -15,8 +15,9 @@ from actions.bridge import BridgeError, Chargers
 from actions.desk.desk import Desk
 from actions.dialogue.runs import Run, Runs, transcript_of
 from actions.dialogue.speech import Titles, speak
-from actions.dialogue.turns import PLACE, known, reported, slots, turn_of
-from actions.playbooks.book import PLAYBOOKS, Needs
+from actions.dialogue.turns import PLACE, heard, known, reported, slots, turn_of
+from actions.identify import charger_code
+from actions.playbooks.book import BESIDE, PLAYBOOKS, Needs
 from actions.playbooks.find_charger_of_driver import Found, takes_a_moment
 from actions.playbooks.steps import Offer, Outcome, Say
 from chargeline.clock import Clock
@@ -122,8 +123,7 @@ class DialogueAction:
         if not isinstance(second, str):
             return []
         if second not in PLAYBOOKS:
-            self.say(dispatcher, tracker, Say(f"say_{second}"))
-            return slots(next_problem=None)
+            return slots(next_problem=None) + await self.say_beside(dispatcher, tracker, second)
         if outcome is None:
             return []
         if outcome is not Outcome.FIXED and (second in BEGINS or outcome is Outcome.HANDED_OVER):
@@ -144,6 +144,26 @@ class DialogueAction:
         offer = end.offer.value if end is not None and end.offer else None
         problem = end.problem if end is not None and end.problem else second
         return slots(next_problem=None, problem=problem, offer=offer, waiting_for=run.waiting_for)
+
+    async def say_beside(self, dispatcher: CollectingDispatcher, tracker: Tracker, intent: str) -> list[EventType]:
+        """The answer to a question beside what goes on: looked up where it can be, else always the same.
+
+        Its charger is kept where none was known, so that nobody asks for it again.
+        """
+        if intent not in BESIDE:
+            self.say(dispatcher, tracker, Say(f"say_{intent}"))
+            return []
+        place = known(tracker)
+        charger_id = await self._named_charger(tracker) or place.charger_id
+        run = await self.service.runs.begin(turn_of(tracker), intent, charger_id, None, reported(tracker))
+        await self.service.runs.forward(run, lambda say: self.say(dispatcher, tracker, say), to_end=True)
+        return slots(charger_id=charger_id) if place.charger_id is None and charger_id is not None else []
+
+    async def _named_charger(self, tracker: Tracker) -> str | None:
+        """The one charger that the message names, if it does."""
+        code = charger_code(heard(tracker).text)
+        fitting = await self.service.chargers.find_chargers(code) if code else []
+        return fitting[0].id if len(fitting) == 1 else None
 
     async def hand_over(self, dispatcher: CollectingDispatcher, tracker: Tracker, reason: str) -> None:
         """The conversation's present case to people; one of its own where there is none."""

@@ -118,7 +118,7 @@ class Misunderstood(Misunderstanding):
         ):
             return slots(problem="find_charger", next_step="look", unclear={"text": "", "times": 1})
         ordered = both is None and orders_restart(words_of(tracker))
-        open_matter = ordered or tracker.get_slot("problem") in PLAYBOOKS and (before.charger_id or before.asked)
+        open_matter = ordered or (tracker.get_slot("problem") in PLAYBOOKS and (before.charger_id or before.asked))
         if both is not None or open_matter:
             problem, second = both or (problem_of(tracker), None)
             choices = [str(one) for one in tracker.get_slot("charger_choices") or []]

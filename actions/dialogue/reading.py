@@ -13,7 +13,9 @@ import yaml
 WORDS = Path(__file__).with_name("words.yml")
 MOST_READ = 1600  # characters; longer messages are cut by the front door
 # A charger is no wish to charge, in French neither.
-_NOT_A_WISH = re.compile(r"\b(?:the|this|that|my|your|a|el|la|le|reboot|restart|reset) charger\b|\bchargers?\b(?= \S*\d)")
+_NOT_A_WISH = re.compile(
+    r"\b(?:the|this|that|my|your|a|el|la|le|reboot|restart|reset) charger\b|\bchargers?\b(?= \S*\d)"
+)
 _ENGLISH_ENDING = re.compile(r"(?<=\w)['’](?=(?:s|t|re|ve|m|ll|d)\b)")
 
 

@@ -18,7 +18,7 @@ from actions.cases import Act, Case
 from actions.desk.desk import Desk
 from actions.payments.ledger import Purchase
 from actions.places.search import Search
-from actions.playbooks.book import PLAYBOOKS, WAKES
+from actions.playbooks.book import BESIDE, PLAYBOOKS, WAKES
 from actions.playbooks.contact import Contact, Ports, Turn, Wake
 from actions.playbooks.steps import End, Outcome, Say, Step, Steps, Tried, Waiting
 from actions.store.base import Filter
@@ -62,7 +62,8 @@ class Runs:
         case = await self._desk.contact(turn, problem, charger, connector)
         contact = contact_of(case, turn, problem, charger, connector, reported)
         contact = contact if search is None else replace(contact, search=search)
-        return Run(case.id, PLAYBOOKS[problem].run(self._ports, contact), skip=list(skip))
+        playbook = PLAYBOOKS.get(problem) or BESIDE[problem]
+        return Run(case.id, playbook.run(self._ports, contact), skip=list(skip))
 
     async def wake(
         self,

@@ -365,11 +365,17 @@ class Cashier:
 
     async def payments_of(self, driver: str, charger: str, label: str, within: timedelta) -> list[Intent]:
         """The driver's payments for this charger in that time, the newest first: never just "the last card"."""
-        customer = None if driver.startswith("guest:") else await self.gateway.customer_of(driver)
-        if customer is None:
-            return []
-        found = await self.gateway.intents_of(customer, self._clock.now() - within)
+        found = await self._all_of(driver, within)
         return [one for one in found if one.metadata.get("charger") in (charger, label)]
+
+    async def payments_of_driver(self, driver: str, within: timedelta) -> list[Intent]:
+        """The driver's payments in that time that were not begun here, for whichever charger, the newest first."""
+        found = await self._all_of(driver, within)
+        return [one for one in found if one.metadata.get("charger") and "payment" not in one.metadata]
+
+    async def _all_of(self, driver: str, within: timedelta) -> list[Intent]:
+        customer = None if driver.startswith("guest:") else await self.gateway.customer_of(driver)
+        return [] if customer is None else await self.gateway.intents_of(customer, self._clock.now() - within)
 
     async def keep_one(self, holds: Sequence[Intent]) -> list[Intent]:
         """Of several holds for one session the newest stays; the others are released, and returned. Raises PaymentsError."""

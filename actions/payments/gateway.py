@@ -66,6 +66,7 @@ class Intent:
     next_url: str | None = None
     last4: str | None = None
     refunded: int = 0
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,4 +300,5 @@ def _intent_of(found: Any) -> Intent:
         last4=card.get("last4"),
         # A released hold counts as refunded at Stripe; only money that was taken can be paid back.
         refunded=int(charge.get("amount_refunded") or 0) if received else 0,
+        currency=str(found.get("currency") or ""),
     )

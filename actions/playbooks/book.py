@@ -10,6 +10,7 @@ from actions.playbooks import (
     charger_offline,
     connector_stuck,
     hazard,
+    money_asked,
     nearby,
     own_session,
     payment_failed,
@@ -42,6 +43,7 @@ class Playbook:
 
 DEFAULT = "session_not_starting"
 HAZARD = "safety_hazard"
+MONEY = "billing_dispute_refund"
 RESTART = "restart_request"  # an order that words show, whatever the model takes the message for
 PLAYBOOKS: Mapping[str, Playbook] = {
     "session_not_starting": Playbook(session_wont_start.run),
@@ -60,6 +62,8 @@ PLAYBOOKS: Mapping[str, Playbook] = {
     "find_charger": Playbook(nearby.run, Needs.NOTHING),
     HAZARD: Playbook(hazard.run, Needs.NOTHING, session_first=True),
 }
+# Answers that are looked up, beside whatever goes on: they take up nothing and leave what is open where it is.
+BESIDE: Mapping[str, Playbook] = {MONEY: Playbook(money_asked.run, Needs.NOTHING)}
 # Contacts of these kinds that come again within a day show that the earlier one was not fixed.
 PROBLEMS = frozenset({"session_not_starting", "payment_failed", "charger_offline", "connector_stuck", "rfid_failed"})
 

@@ -14,7 +14,6 @@ from actions.playbooks.next_best import next_best
 from actions.playbooks.start_charging import RETURN_S, ended, running, start
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, duration_words
 
-
 _ORDERED = "restart_request"  # who has ordered a restart has not asked for a session
 
 

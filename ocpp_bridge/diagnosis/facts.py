@@ -111,6 +111,9 @@ def pick_connector(
 
 def site_picture(charger: Charger, picture: Picture, now: datetime) -> SitePicture:
     here = [row for row in picture.chargers() if row.site == charger.site] if charger.site else [charger]
+    # A power cut takes a site's chargers within seconds: once this one is given up, those that dropped just after it count too.
+    given_up = picture.live(charger.id).connection_state(now) == "disconnected"
+    away = ("disconnected", "returning") if given_up else ("disconnected",)
     gone: list[str] = []
     never: list[str] = []
     broken: list[str] = []
@@ -120,7 +123,7 @@ def site_picture(charger: Charger, picture: Picture, now: datetime) -> SitePictu
         if live.link is None:
             if live.boot is None and live.connection_since is None:
                 never.append(row.id)
-            elif live.connection_state(now) == "disconnected":
+            elif live.connection_state(now) in away:
                 gone.append(row.id)
             continue
         statuses = {status.status for status in live.statuses.values()}

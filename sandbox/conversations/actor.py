@@ -144,6 +144,7 @@ class Actor:
         link = next((found for each in reversed(self._heard) if (found := link_in(each.text))), None)
         if link is None:
             return False
+        place = self.driver.stands_at
         try:
             if step.card is None:
                 await self._recorder.wallet.leave(link)
@@ -152,6 +153,9 @@ class Actor:
         except NoLink as error:
             log.info("not_paid", driver=self.driver.name, why=str(error))
             return False
+        finally:
+            if place is not None:
+                self._recorder.did(self.driver.name, "pay", f"CL-{place.charger}", place.connector)
         return True
 
     async def happen(self, step: Step) -> None:

@@ -89,6 +89,7 @@ class Mind:
     late: bool = False
     asked_person: bool = False
     gone_on: bool = False  # has given the word that the bot asked for, to go on
+    card_said: bool = False
     out: bool = False  # the plug has been pulled out
     refused_steps: set[str] = field(default_factory=set)
 
@@ -104,6 +105,7 @@ class Phrases:
     done: str
     go: str
     person: str
+    member_card: str
     out: str
     stuck: str
     yes: tuple[str, ...]
@@ -131,7 +133,7 @@ def react(
     if not heard or mind.spoken >= persona.patience or (persona.silent_after and mind.spoken >= persona.silent_after):
         return [Leave()]
     moves = _moves(goal, mind, heard, words, labels, phrases)
-    if not any(isinstance(move, Say | Choose) for move in moves):
+    if not any(isinstance(move, Say | Choose | TellHowItWent) for move in moves):
         return moves
     before: list[Move] = [Rest(persona.slow_s)] if persona.slow_s else []
     if persona.late_s and not mind.late:
@@ -174,6 +176,9 @@ def _moves(
     for pick in goal.picks:
         if match := next((title for title in choices if plain(pick) in plain(title)), None):
             return [Choose(match)]
+    if "card_kind" in asks and not mind.card_said:
+        mind.card_said = True
+        return [Choose(choices[-1]) if choices else Say(phrases.member_card)]
     if words.find("promises", text):
         return [AwaitMore()]
     if words.says("tells", "handover", text):

@@ -16,6 +16,7 @@ from sandbox.conversations.scenario import Driver, Scenario
 from sandbox.conversations.words import Found, Words, labels_in
 
 GRACE_REAL_S = 3.0  # composing and delivering a reply takes real time, in which the charger may change
+LEDGER_LAG_REAL_S = 2.0  # the judge looks at the ledger twice a second, and late on a busy machine
 METER_LAG_S = 120.0  # the bot knows energy from the last meter value only
 _MONEY = re.compile(r"(\d+(?:[.,]\d{2})?)\s?(?:cad|usd)(?![\w/])")
 _ENERGY = re.compile(r"(\d+(?:[.,]\d+)?)\s?(k?)wh\b")
@@ -54,7 +55,8 @@ class _Claim:
     def ledger(self) -> Iterable[Sequence[Payment]]:
         """The payments for those chargers, at each moment of the grace time."""
         labels = {charger.removeprefix("CL-") for charger in self.chargers}
-        for payments in self.history.books(self.since, self.at):
+        until = self.at + LEDGER_LAG_REAL_S * self.history.speed
+        for payments in self.history.books(self.since, until):
             yield [one for one in payments if one.charger in labels]
 
     def here(self, state: ChargerState) -> Sequence[ConnectorState]:

@@ -99,7 +99,7 @@ async def play(scenario: Scenario, stage: Stage) -> Played:
 def _line(driver: Driver, who: Identity, scenario: Scenario, stage: Stage, hear: Callable[[Heard], None]) -> Line:
     if driver.channel == "sms":
         return SmsLine(stage.bot, stage.public_url, who.phone, stage.carrier, stage.http, hear)
-    number = who.phone[-7:]  # scenario names are longer than a terminal's name may be
+    number = who.phone[-10:]  # scenario names are longer than a terminal's name may be
     return TerminalLine(stage.bot, stage.terminal_key, f"s{stage.run}-{number}-{driver.name}"[:40], stage.http, hear)
 
 
@@ -174,13 +174,15 @@ async def _charging(charger: str, sandbox: Sandbox) -> None:
 async def _let_play(scenario: Scenario, actors: list[Actor], recorder: Recorder) -> None:
     """All drivers and events, side by side, until each has nothing more to do."""
     try:
-        async with asyncio.timeout(DRIVERS_REAL_S), asyncio.TaskGroup() as group:
+        # A conversation with long pauses is given the time that it may take, and as much again for the bot.
+        allowed_s = max(DRIVERS_REAL_S, scenario.expect.within_s / recorder.history.speed + DRIVERS_REAL_S / 2)
+        async with asyncio.timeout(allowed_s), asyncio.TaskGroup() as group:
             for actor in actors:
                 group.create_task(_talk(actor, recorder))
             for event in scenario.events:
                 group.create_task(_event(event, actors[0], recorder))
     except TimeoutError:
-        recorder.history.missed.append(f"the end of the conversation within {DRIVERS_REAL_S:.0f} real seconds")
+        recorder.history.missed.append(f"the end of the conversation within {allowed_s:.0f} real seconds")
 
 
 async def _talk(actor: Actor, recorder: Recorder) -> None:

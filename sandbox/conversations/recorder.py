@@ -143,6 +143,10 @@ class Recorder:
         await self.look(charger)
         return done
 
+    def did(self, driver: str, what: str, charger: str, connector: int) -> None:
+        """Notes a deed that the sandbox has no part in."""
+        self.history.acted.append(Acted(self.at(), driver, what, charger, connector, True))
+
     async def fault(self, charger: str, name: str, params: Mapping[str, Any] | None) -> None:
         await self._sandbox.fault(charger, name, params)
         await self.look(charger)

@@ -11,6 +11,7 @@ from sandbox.conversations.predicates import is_charging
 from sandbox.conversations.scenario import Scenario
 from sandbox.conversations.words import Words
 
+UNLOCK_PAUSE_S = 30.0  # clock seconds between two tries of a lock, in which the driver relieves the cable
 # Without turn ids (SMS): a reply belongs to a message when it comes this soon after it or after the reply before.
 TURN_REAL_S, GAP_REAL_S = 30.0, 2.0
 
@@ -99,6 +100,8 @@ def effect_at(act: Act, history: History) -> float | None:
     """When the act's effect was there; None while it never was. The charger's own time runs from the act until then."""
     if act.kind == "harmless":
         return act.answered_at
+    if act.kind == "unlock" and act.answer in {"Accepted", "Unlocked"}:
+        return _pulled_out_at(act, history)
     if act.answer is not None and act.answer not in {"Accepted", "Unlocked", "Scheduled"}:
         return act.answered_at
     for at, state in history.states(act.charger, act.at, history.ended_at or act.at):
@@ -113,22 +116,39 @@ def effect_at(act: Act, history: History) -> float | None:
             return at
         if act.kind in {"operative", "inoperative"} and act.answered_at is not None:
             return act.answered_at
-        if act.kind == "unlock" and act.answered_at is not None:
-            return act.answered_at
+    return None
+
+
+def _pulled_out_at(act: Act, history: History) -> float | None:
+    """A lock that opened has its effect when the plug is out, which is the driver's doing."""
+    for at, state in history.states(act.charger, act.at, history.ended_at or act.at):
+        if at >= act.at and all(not each.car for each in state.connector(act.connector or None)):
+            return at
     return None
 
 
 def cures(scenario: Scenario, history: History, acts: Sequence[Act]) -> list[Cure]:
-    """For each start, stop and unlock that took effect after a driver's message: the bot's share of the way there."""
+    """For each start, stop and unlock that took effect: the bot's share of the way there, from the driver's last needed word or deed.
+
+    A deed is a plug put in or out, a card shown, a payment made. A stop that only makes way for an unlock is a step of that unlock.
+    """
     found: list[Cure] = []
-    for act in acts:
+    for index, act in enumerate(acts):
         effect = effect_at(act, history) if act.kind in {"start", "stop", "unlock"} else None
-        if effect is None or act.answer not in {"Accepted", "Unlocked"}:
+        if effect is None or act.answer not in {"Accepted", "Unlocked"} or _makes_way(act, acts[index + 1 :]):
             continue
         asked = [said for said in history.said if said.by == "driver" and said.at <= act.at]
         if not asked:
             continue
         driver = scenario.drivers[asked[-1].driver]
+        deeds = [each.at for each in history.acted if each.driver == driver.name and each.at <= act.at]
+        again = [
+            each.at + UNLOCK_PAUSE_S
+            for each in acts[:index]
+            if act.kind == each.kind == "unlock" and each.charger == act.charger
+        ]
+        since = min(act.at, max([asked[-1].at, *deeds, *again]))
+        earlier = [(each.at, effect_at(each, history)) for each in acts[:index] if each.kind != "harmless"]
         told = [
             said.at
             for said in history.words(driver.name, "bot")
@@ -137,8 +157,14 @@ def cures(scenario: Scenario, history: History, acts: Sequence[Act]) -> list[Cur
         found.append(
             Cure(
                 act.kind,
-                (act.at - asked[-1].at) / history.speed,
+                (act.at - since - _covered(since, act.at, earlier)) / history.speed,
                 (told[0] - effect) / history.speed if told else None,
             )
         )
     return found
+
+
+def _makes_way(act: Act, later: Sequence[Act]) -> bool:
+    """Whether it is a stop whose driver waits for the lock, which was opened right after it."""
+    following = next((each for each in later if each.kind != "harmless" and each.charger == act.charger), None)
+    return act.kind == "stop" and following is not None and following.kind == "unlock"
