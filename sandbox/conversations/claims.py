@@ -195,9 +195,13 @@ def _held(case: _Claim) -> str | None:
 
 
 def _taken(case: _Claim) -> str | None:
-    """Money was taken, as much as the sentence says."""
-    named = _cents(case.sentence)
-    taken = [{one.received - one.refunded for one in payments if one.received} for payments in case.ledger()]
+    """Money was taken, as much as the sentence says, in one payment or in all; the hold that it was taken from is another sum."""
+    named = _cents(re.sub(r"\S+ \w+ hold\b", "", case.sentence))
+    taken = [
+        {taken_of(payments), *(one.received - one.refunded for one in payments if one.received)}
+        for payments in case.ledger()
+        if any(one.received for one in payments)
+    ]
     if any(sums and (not named or named & sums) for sums in taken):
         return None
     return "no such sum was taken"
