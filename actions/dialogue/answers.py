@@ -193,6 +193,8 @@ class Agree(Misunderstanding):
         if charger_id and tracker.get_slot("problem") in PLAYBOOKS and asks_again(words_of(tracker)):
             return slots(problem=problem_of(tracker), next_step="look", offer=None)
         say = await way_back(self.service.chargers, None, known(tracker).asked, charger_id)
+        if say is None and await self.service.chargers.running_sessions(turn_of(tracker).actor.driver):
+            return slots(problem="session_status", next_step="look", offer=None)  # nothing is open but what runs
         self.say(dispatcher, tracker, say or Say("say_what_next"))
         return slots(next_step=None, offer=None)
 

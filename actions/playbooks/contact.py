@@ -86,6 +86,10 @@ class Contact:
         """Whether the driver was given this advice before in this case."""
         return any(one.action == ADVICE and one.observed == name for one in self.tried)
 
+    def times_advised(self, name: str) -> int:
+        """How often in this case."""
+        return sum(1 for one in self.tried if one.action == ADVICE and one.observed == name)
+
     def last(self, action: str) -> datetime | None:
         return max(
             (at for one, at in zip(self.tried, self.tried_at, strict=True) if one.action == action), default=None

@@ -25,6 +25,8 @@ PLUG_S = 300.0  # how long a plug that is to be seated is watched for
 
 # What a plug in this state means where nothing can be done about it but to go elsewhere.
 _UNPLUG = "say_finishing"
+_SEAT = "say_plug_not_seen"
+MOST_SEATED = 2  # a driver who has pushed the plug in twice is not asked for it a third time
 _NOT_HERE = {"Reserved": "say_reserved", "Charging": "say_busy_other"}
 # Answers to the driver's own card that a start would only repeat; rfid_failed says what to do about each.
 _CARD_CAUSES = frozenset(
@@ -58,8 +60,10 @@ async def decide(ports: Ports, contact: Contact, seen: Diagnosis) -> AsyncIterat
         steps = rfid_failed.decide(ports, contact, seen)
     elif plug.status == "Preparing":
         steps = _start(ports, contact, seen)
+    elif plug.status == "Available" and contact.times_advised(_SEAT) >= MOST_SEATED:
+        steps = _go_elsewhere(ports, seen, Say("say_plug_still_not_seen", named))
     elif plug.status == "Available":
-        steps = _watch_for_plug(ports, contact, seen, "say_plug_not_seen")
+        steps = _watch_for_plug(ports, contact, seen, _SEAT)
     elif plug.status == "Finishing" and (contact.advised(_UNPLUG) or "replugged" in contact.reported):
         steps = _go_elsewhere(ports, seen, Say("say_still_finishing", named))
     elif plug.status == "Finishing":

@@ -134,9 +134,14 @@ async def ended(ports: Ports, contact: Contact, command: Command) -> Steps:
         async for step in running(seen.charger, plug, session, contact.driver):
             yield step
         return
-    if how in ("car_not_drawing", "no_energy"):
-        yield Say("say_car_not_drawing" if how == "car_not_drawing" else "say_no_energy", named)
+    if how == "car_not_drawing":
+        yield Say("say_car_not_drawing", named)
         yield End(Outcome.NOT_FIXED, Offer.PERSON)
+        return
+    if how == "no_energy":  # the charger's own doing: somewhere else
+        yield Say("say_no_energy", named)
+        async for step in next_best(ports, seen):
+            yield step
         return
     key = next_key(command.idempotency_key)
     if how == "disconnected" and key and seen.charger.connected and plug is not None and plug.status == "Preparing":
