@@ -144,8 +144,8 @@ def prepare(*, keep: bool = False) -> Settings:
 
 
 def train_if_needed() -> None:
-    """Runs tools/train, which does nothing when there is a model for the present data. Raises CannotRun."""
-    if subprocess.run([str(ROOT / "tools/train")], cwd=ROOT, check=False).returncode != 0:
+    """Runs tools/train, which does nothing when there is a live model that fits. Raises CannotRun."""
+    if subprocess.run([str(ROOT / "tools/train"), "--serve"], cwd=ROOT, check=False).returncode != 0:
         raise CannotRun("the language model could not be trained; see above")
 
 

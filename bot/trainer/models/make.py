@@ -1,8 +1,8 @@
 """`tools/train`, `make train`: a model for the present data, by the worker that the desk trains with, on the same shelf.
 
-    python -m bot.trainer.models.make [--force]
+    python -m bot.trainer.models.make [--force] [--serve]
 
-Does nothing where the shelf has the model already. It goes live as long as no trainer has promoted one; see `Shelf.settle`.
+Does nothing where the shelf has the model already, and with `--serve` (`make run`) where trainers have decided on one that fits. It goes live as long as no trainer has promoted one; see `Shelf.settle`.
 A failed training is one clear line and exit code 1.
 """
 
@@ -26,10 +26,11 @@ from chargeline.settings import Settings, SettingsError
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tools/train", description=__doc__)
     parser.add_argument("--force", action="store_true", help="train although there is a model for the present data")
+    parser.add_argument("--serve", action="store_true", help="only what is needed to have a live model that fits")
     options = parser.parse_args(arguments)
     try:
         settings = Settings.load()
-        asyncio.run(make(settings, force=options.force))
+        asyncio.run(make(settings, force=options.force, serve=options.serve))
     except WorkerError as error:
         place = f"{error.file}:{error.line}: " if error.file and error.line else f"{error.file}: " if error.file else ""
         print(f"train: training failed: {place}{error.reason} (log: {settings.var / LOG})", file=sys.stderr)
@@ -42,10 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-async def make(settings: Settings, *, force: bool) -> None:
+async def make(settings: Settings, *, force: bool = False, serve: bool = False) -> None:
     """Raises WorkerError, ShelfError."""
     shelf = Shelf(Path(settings.models_dir))
     name, frame = model_id(ROOT), frame_hash(ROOT)
+    decided = shelf.decided_for(frame)
+    if serve and decided is not None:
+        print(f"train: {decided.model} is live, as {decided.by} decided on {decided.at[:10]}")
+        return
     file = shelf.file(name)
     if file.is_file() and not force:
         file.touch()  # what measures the newest model means the one of the present data

@@ -164,18 +164,25 @@ class Shelf:
 
     def settle(self, model_id: str, frame: str, now: datetime) -> str | None:
         """After `make train`: its model goes live unless a trainer has promoted one of the same frame. None, or why it did not."""
-        pointer = self.pointer()
+        pointer, decided = self.pointer(), self.decided_for(frame)
         if pointer is not None and pointer.model == model_id:
             return None
+        if decided is not None:
+            when = decided.at[:16].replace("T", " ")
+            return f"{decided.model} stays live: {decided.by} decided so on {when} ({decided.why})"
         if pointer is not None and pointer.by != MAKE_TRAIN:
-            live = self.model(pointer.model)
-            if live.card.get("frame") == frame:
-                return f"{live.id} stays live: {pointer.by} decided so on {pointer.at[:16].replace('T', ' ')} ({pointer.why})"
-            why = f"the product has changed since {live.id} was trained (rules, domain, configuration or code)"
+            why = f"the product has changed since {pointer.model} was trained (rules, domain, configuration or code)"
         else:
             why = "trained from the present data"
         self.promote(model_id, MAKE_TRAIN, why, now)
         return None
+
+    def decided_for(self, frame: str) -> Pointer | None:
+        """The pointer, where a trainer has set it to a model of this frame."""
+        pointer = self.pointer()
+        if pointer is None or pointer.by == MAKE_TRAIN or self.model(pointer.model).card.get("frame") != frame:
+            return None
+        return pointer
 
     # --- cards
     def note(self, model_id: str, **fields: Any) -> None:

@@ -244,7 +244,8 @@ class Models:
                 "train", progress=_into(job), out=str(self.shelf.folder.absolute()), name=name
             )
         self.shelf.note(name, frame=frame, by=job.who, at=now.isoformat(timespec="seconds"), trained=made)
-        self.shelf.clean_up(keep=[name])
+        for gone in self.shelf.clean_up(keep=[name]):
+            shutil.rmtree(self._var / "score" / gone, ignore_errors=True)
         return name
 
     async def _compare(self, job: Job, candidate: str, cross_validation: bool) -> None:

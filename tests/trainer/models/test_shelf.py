@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.trainer.models import sources
+from bot.trainer.models.make import make
 from bot.trainer.models.shelf import KEPT, MAKE_TRAIN, NothingBefore, Shelf, ShelfError, etag_of
+from chargeline.processes import ROOT
+from chargeline.settings import Settings
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -153,3 +156,13 @@ def test_messages_and_wording_do_not_change_the_frame_and_all_else_does(tmp_path
         (tmp_path / name).write_text("changed")
         assert both()[0] != before[0], name
         assert (both()[1] == before[1]) == same_frame, name
+
+
+async def test_make_run_trains_nothing_where_trainers_have_decided_on_a_model_that_fits(
+    shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(shelf, "trained", frame=sources.frame_hash(ROOT))
+    shelf.promote("trained", "ada", "the best so far", NOW)
+    await make(Settings(models_dir=str(shelf.folder)), serve=True)
+    assert capsys.readouterr().out == "train: trained is live, as ada decided on 2026-11-27\n"
+    assert [one.id for one in shelf.models()] == ["trained"]
