@@ -43,7 +43,7 @@ def is_signed(header: str, secret: str, body: bytes, now: float) -> bool:
 
 def message_of(event: dict[str, Any]) -> str | None:
     """What Rasa is told of an event; None where it is none that the dialogue knows. Raises ValueError saying what is wrong."""
-    kind = event.get("type")
+    kind = str(event.get("type"))
     if kind == "command.finished":
         command = event.get("command")
         command_id = command.get("id") if isinstance(command, dict) else None

@@ -78,7 +78,7 @@ def read(event: dict[str, Any]) -> tuple[str, str] | None:
     metadata = thing.get("metadata")
     about = metadata if isinstance(metadata, dict) else {}
     conversation, payment = about.get("conversation"), about.get("payment")
-    if event.get("type") not in TOLD or not isinstance(conversation, str):
+    if str(event.get("type")) not in TOLD or not isinstance(conversation, str):
         return None
     thing_id = thing.get("id")
     if not isinstance(thing_id, str) or not _ID.fullmatch(thing_id):

@@ -70,7 +70,7 @@ def read(batch: dict[str, Any], phone_number_id: str) -> tuple[list[Message], li
             continue
         contacts = [contact for contact in _list(value, "contacts") if isinstance(contact, dict)]
         for raw in _list(value, "messages"):
-            if isinstance(raw, dict) and raw.get("type") in _WITHOUT_ANSWER:
+            if isinstance(raw, dict) and _text(raw, "type") in _WITHOUT_ANSWER:
                 continue
             message = _message(raw, contacts) if isinstance(raw, dict) else None
             unread += message is None
