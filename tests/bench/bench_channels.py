@@ -24,7 +24,7 @@ from tests.bench.bench_bridge import Row, free_port, listening, print_table, pro
 from tests.bench.bench_front_door import at_rate, percentile, spread
 from tests.bot.fake_rasa import FakeRasa
 from tests.channels.lines import env_for
-from tests.channels.storm import inbound
+from tests.channels.storm import inbound, open_windows
 
 DRIVERS = 600
 CARRIER_S = 1.0  # how long the carrier takes to answer a send
@@ -52,6 +52,7 @@ async def lines(seconds: float, rate: float, settle_s: float) -> list[Row]:
     await rasa.start()
     with tempfile.TemporaryDirectory(prefix="bench-channels-") as folder:
         journal = Path(folder) / "carrier.jsonl"
+        open_windows(journal, map(number_of, (*range(DRIVERS), *range(9000, 9020))))
         bot_port, carrier_port = free_port(), free_port()
         env = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
         env |= env_for(Path(folder), rasa.url, f"http://127.0.0.1:{carrier_port}", SENDS_PER_S="5000")

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -93,6 +93,14 @@ def inbound(number: str, text: str, name: str | None = None, account: Account = 
         return twilio_post(account, url, "/webhooks/twilio/sms", sms_fields(account, message, None))
     content = {"type": "text", "text": {"body": text}}
     return meta_post(account, "/webhooks/whatsapp", meta_message(message, f"CA.{number[1:]}", content))
+
+
+def open_windows(journal: Path, numbers: Iterable[str]) -> None:
+    """Opens WhatsApp's 24 hours at a carrier that is not started yet: what is posted to the bot here does not pass it."""
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        if line_of(number) == "whatsapp":
+            append(journal, Message(f"wamid.{number[1:]}", "whatsapp", number, False, "hello", datetime.now(UTC)))
 
 
 class System(Protocol):
@@ -265,11 +273,7 @@ class Storm:
         self.acknowledged = 0
 
     async def run(self) -> Report:
-        self.system.journal.parent.mkdir(parents=True, exist_ok=True)
-        for number in self.queues:  # WhatsApp's 24 hours are open: what is posted here did not pass the carrier
-            if line_of(number) == "whatsapp":
-                hello = Message(f"wamid.{number[1:]}", "whatsapp", number, False, "hello", datetime.now(UTC))
-                append(self.system.journal, hello)
+        open_windows(self.system.journal, self.queues)
         timeout = aiohttp.ClientTimeout(total=15)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100), timeout=timeout) as self.http:
             try:
