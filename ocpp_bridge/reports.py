@@ -277,10 +277,7 @@ class Reports:
 
     def transaction(self, charger: str, told: TransactionTold) -> Awaitable[tuple[Session, Token | None]]:
         """A transaction that the charger numbers (OCPP 2)."""
-        live = self._live(charger)
-        if told.connector is not None and told.power_w is not None and told.event != "Ended":
-            live.readings[told.connector] = Reading(told.power_w, self.clock.now())
-        return self._transactions.told(live, told)
+        return self._transactions.told(self._live(charger), told)
 
     async def _find(self, charger: str, transaction: str) -> Session | None:
         for session in self._live(charger).sessions.values():

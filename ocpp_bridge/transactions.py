@@ -15,7 +15,7 @@ import structlog
 
 from chargeline.clock import Clock
 from chargeline.ids import new_id
-from ocpp_bridge.model import Attempt, Session, Token, changed
+from ocpp_bridge.model import Attempt, Reading, Session, Token, changed
 from ocpp_bridge.picture import LiveCharger
 from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.store.base import BridgeStore
@@ -76,9 +76,11 @@ class Transactions:
         session = _running(live, told.transaction) or await self._store.session_started_by(_key(live.id, told))
         if session is None:
             session = await self._open(live, told, token)
+        newest = session.seq_no is None or told.seq_no > session.seq_no
+        if newest and told.connector is not None and told.power_w is not None and told.event != "Ended":
+            live.readings[told.connector] = Reading(told.power_w, self._clock.now())
         if session.state == "ended" and session.stop_reason != INFERRED:
             return session, token  # told twice, or an event that was overtaken by the end
-        newest = session.seq_no is None or told.seq_no > session.seq_no
         before = session
         session = self._joined(session, told, token, newest=newest)
         if told.event == "Ended":

@@ -108,6 +108,19 @@ async def test_events_repeated_and_out_of_order_are_one_session(running: Running
     assert (session["state"], session["energy_wh"], session["stop_reason"]) == ("ended", 1000, "EVDisconnected")
 
 
+async def test_an_event_that_was_overtaken_says_nothing_of_the_connector_now(running: Running) -> None:
+    async with charger_of(running) as charger:
+        await charger.boot()
+        await charger.event("Started", tag="TAGADA", charging="Charging", begin=0, seq=0)
+        await charger.event("Updated", charging="SuspendedEV", wh=50, seq=2)
+        await charger.event("Updated", charging="Charging", wh=40, seq=1)
+        assert (await running.connector())["status"] == "SuspendedEV"
+        await charger.event("Ended", reason="Local", wh=100, seq=4)
+        await charger.event("Updated", charging="Charging", wh=90, seq=3)
+        assert (await running.connector())["status"] == "Finishing"
+        assert [(row["state"], row["energy_wh"]) for row in await sessions(running)] == [("ended", 100)]
+
+
 async def test_an_offline_transaction_told_later_is_kept_and_disturbs_no_status(running: Running) -> None:
     async with charger_of(running) as charger:
         await charger.boot("Available")

@@ -135,7 +135,8 @@ async def transaction_event(context: Context, payload: Payload) -> Payload:
         **meter.of_transaction(payload.get("meterValue")),
     )
     session, token = await context.reports.transaction(context.charger, told)
-    if payload.get("offline") is not True:
+    current = session.state == "active" and (event == "Ended" or session.seq_no == seq_no)
+    if current and payload.get("offline") is not True:  # an event of before says nothing of the connector now
         live = context.reports.live(context.charger)
         before = live.statuses.get(session.connector)
         status = implied(told.event, told.charging, text(payload, "triggerReason"), before.status if before else None)
