@@ -11,7 +11,7 @@ from chargeline.web import Problem, json_response
 from ocpp_bridge.api.lately import lately_json
 from ocpp_bridge.api.reading import argument, number_argument, place_argument, switch_argument
 from ocpp_bridge.api.search import by_code
-from ocpp_bridge.api.shapes import charger_json, session_json, site_json, token_json
+from ocpp_bridge.api.shapes import charger_json, deviation_json, session_json, site_json, token_json
 from ocpp_bridge.model import Charger
 from ocpp_bridge.picture import Picture
 
@@ -64,6 +64,15 @@ def add_routes(app: App, services: Services) -> None:
         shown = {"charger": charger.id, "at": report.at, "complete": report.complete, "variables": values}
         return json_response(shown)
 
+    @app.get("/v1/chargers/<charger_id:str>/deviations", name="deviations", unquote=True)
+    async def deviations(request: Request, charger_id: str) -> HTTPResponse:
+        """In what the charger departs from its OCPP version, counted: what a row in quirks.toml is written from."""
+        keys.require(request, "operator")
+        charger = charger_or_404(picture, charger_id)
+        await services.recorder.flush()
+        found = await store.deviations(charger.id)
+        return json_response({"charger": charger.id, "deviations": [deviation_json(row) for row in found]})
+
     @app.get("/v1/sessions", name="sessions")
     async def sessions(request: Request) -> HTTPResponse:
         keys.require(request, "read")
@@ -97,6 +106,14 @@ def add_routes(app: App, services: Services) -> None:
             raise Problem(400, "bad-argument", "Say whose tokens: ?driver=<id>.")
         now = clock.now()
         return json_response({"tokens": [token_json(token, now) for token in await store.tokens_of(driver)]})
+
+    @app.get("/v1/tokens/<token_id:str>", name="token", unquote=True)
+    async def token(request: Request, token_id: str) -> HTTPResponse:
+        keys.require(request, "driver")
+        found = await store.token(token_id)
+        if found is None:
+            raise Problem(404, "unknown-token", "There is no such id token.")
+        return json_response(token_json(found, clock.now()))
 
 
 def charger_or_404(picture: Picture, charger_id: str) -> Charger:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from ocpp_bridge.model import Charger, Command, Connector, Hold, Session, Site, Tariff, Token
+from ocpp_bridge.model import Charger, Command, Connector, Deviation, Hold, Session, Site, Tariff, Token
 from ocpp_bridge.picture import LiveCharger, Picture
 from ocpp_bridge.versions.places import place_of
 
@@ -118,6 +118,18 @@ def session_json(session: Session, picture: Picture) -> dict[str, Any]:
         "meter_start_wh": session.meter_start_wh,
         "meter_stop_wh": session.meter_stop_wh,
         "tariff": _tariff_json(picture.tariff_on(session.charger, session.connector)),
+    }
+
+
+def deviation_json(deviation: Deviation) -> dict[str, Any]:
+    return {
+        "kind": deviation.kind,
+        "action": deviation.action or None,
+        "detail": deviation.detail,
+        "count": deviation.count,
+        "last_at": deviation.at,
+        "model": deviation.model,
+        "firmware": deviation.firmware,
     }
 
 

@@ -29,6 +29,14 @@ from ocpp_bridge.wire import session as wire
 log = structlog.get_logger(__name__)
 
 
+def _said(frame: frames.CallResult | frames.CallError) -> str:
+    """An answer in a word."""
+    if isinstance(frame, frames.CallError):
+        return frame.code[:40]
+    status = frame.payload.get("status") if isinstance(frame.payload, dict) else None
+    return status[:40] if isinstance(status, str) else "answered"
+
+
 class Connection:
     def __init__(
         self,
@@ -140,9 +148,10 @@ class Connection:
                     self._deliver(call)
                 case wire.Complete(message_id, outcome):
                     self._complete(message_id, outcome)
-                case wire.Late(message_id, _):
-                    self._reports.deviation(self.charger, "late_answer", "", "answer after its deadline")
-                    log.info("late_answer", charger=self.charger, message=message_id)
+                case wire.Late(message_id, action, frame):
+                    said = _said(frame)
+                    self._reports.deviation(self.charger, "late_answer", action, f"{said} after the deadline")
+                    log.info("late_answer", charger=self.charger, message=message_id, action=action, answer=said)
                 case wire.Note(kind, detail):
                     self._reports.deviation(self.charger, kind, "", detail)
                 case wire.Close(code, reason):

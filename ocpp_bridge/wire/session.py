@@ -87,6 +87,7 @@ class Late:
     """An answer to a call that had timed out: recorded, it changes nothing."""
 
     message_id: str
+    action: str
     frame: frames.CallResult | frames.CallError
 
 
@@ -121,8 +122,8 @@ class Session:
         self._pending: _Waiting | None = None
         self._queue: deque[_Waiting] = deque()
         self._unanswered: OrderedDict[str, str] = OrderedDict()  # message id -> action
-        self._timed_out: OrderedDict[str, None] = OrderedDict()
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._timed_out: OrderedDict[str, str] = OrderedDict()  # message id -> action
+        self._seen: OrderedDict[str, str] = OrderedDict()  # as before
         self._faults = 0
         self._lost = False
 
@@ -169,7 +170,7 @@ class Session:
         todo: list[Do] = []
         if self._pending and self._pending.deadline <= now:
             todo.append(Complete(self._pending.message_id, TimedOut(sent=True)))
-            _remember(self._timed_out, self._pending.message_id)
+            _remember(self._timed_out, self._pending.message_id, self._pending.action)
             self._pending = None
         for waiting in [waiting for waiting in self._queue if waiting.deadline <= now]:
             self._queue.remove(waiting)
@@ -231,7 +232,7 @@ class Session:
         if call.message_id in self._seen:
             # A retry may carry its old id, and handlers are safe to repeat: it is handled, and noted.
             notes.append(Note("message_id_reused", call.action[:50]))
-        _remember(self._seen, call.message_id)
+        _remember(self._seen, call.message_id, call.action)
         self._unanswered[call.message_id] = call.action
         self._faults = 0
         return [*notes, Deliver(call)]
@@ -246,8 +247,7 @@ class Session:
     def _answer_came(self, frame: frames.CallResult | frames.CallError, now: float) -> list[Do]:
         if self._pending is None or frame.message_id != self._pending.message_id:
             if frame.message_id in self._timed_out:
-                del self._timed_out[frame.message_id]
-                return [Late(frame.message_id, frame)]
+                return [Late(frame.message_id, self._timed_out.pop(frame.message_id), frame)]
             return [Note("unasked_answer", "an answer to nothing that was asked")]
         self._pending = None
         self._faults = 0
@@ -288,7 +288,7 @@ class Session:
         }.get(code, code)
 
 
-def _remember(ids: OrderedDict[str, None], message_id: str) -> None:
-    ids[message_id] = None
+def _remember(ids: OrderedDict[str, str], message_id: str, action: str) -> None:
+    ids[message_id] = action
     if len(ids) > REMEMBERED:
         ids.popitem(last=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -133,6 +134,24 @@ async def test_an_import_with_a_fault_says_where_and_changes_nothing(
     assert response.json()["detail"].startswith(where)
 
 
+async def test_what_a_charger_does_against_its_version_can_be_read_by_operators(running: Running) -> None:
+    async with running.charger() as charger:
+        await charger.boot()
+        for _ in range(2):
+            await charger.send("Authorize", idTag="TAGADA", connectorId=1)
+    rows = (await running.operator.get("/v1/chargers/CL-1042/deviations")).json()["deviations"]
+    [row] = [row for row in rows if row["action"] == "Authorize"]
+    assert (row["kind"], row["detail"], row["count"]) == ("schema", "additionalProperties at connectorId", 2)
+    assert (row["model"], row["firmware"]) == ("One", "1.0")
+    assert (await running.api.get("/v1/chargers/CL-1042/deviations")).status_code == 403
+
+
+async def test_one_id_token_is_found_by_its_id(running: Running) -> None:
+    found = (await running.api.get("/v1/tokens/tagold")).json()
+    assert (found["driver"], found["status"]) == ("drv-ada", "Expired")
+    assert (await running.api.get("/v1/tokens/NOBODY")).status_code == 404
+
+
 async def test_the_document_describes_every_route_and_what_they_answer(running: Running) -> None:
     document = (await running.api.get("/v1/openapi.json")).json()
     described = {
@@ -145,6 +164,7 @@ async def test_the_document_describes_every_route_and_what_they_answer(running: 
         ("/v1/openapi.json", "GET"),
         ("/v1/chargers", "GET"),
         ("/v1/chargers/{charger_id}", "GET"),
+        ("/v1/chargers/{charger_id}/deviations", "GET"),
         ("/v1/chargers/{charger_id}/diagnosis", "GET"),
         ("/v1/chargers/{charger_id}/variables", "GET"),
         ("/v1/authorizations", "GET"),
@@ -154,6 +174,8 @@ async def test_the_document_describes_every_route_and_what_they_answer(running: 
         ("/v1/sessions", "GET"),
         ("/v1/sessions/{session_id}", "GET"),
         ("/v1/tokens", "GET"),
+        ("/v1/tokens/{token_id}", "GET"),
+        ("/v1/sites", "GET"),
         ("/v1/guest-tokens", "POST"),
         ("/v1/paid-tokens", "POST"),
         ("/v1/watches", "POST"),
@@ -167,6 +189,10 @@ async def test_the_document_describes_every_route_and_what_they_answer(running: 
         ("/v1/pending-chargers/{charger_id}/accept", "POST"),
     }
     assert described == expected
+    assert running.bridge._api is not None
+    routes = running.bridge._api.app.router.routes
+    served = {(re.sub(r"<(\w+):\w+>", r"{\1}", route.uri), verb) for route in routes for verb in route.methods}
+    assert {row for row in served if row[1] not in {"HEAD", "OPTIONS"}} == expected
     async with running.charger() as charger:
         await charger.boot("Faulted")
         await charger.start("TAGADA")

@@ -214,6 +214,22 @@ async def test_a_lost_answer_does_not_hide_a_start_that_was_seen(quick: Running)
     assert done["state"] == "verified"
 
 
+async def test_an_answer_after_the_deadline_changes_nothing_and_is_kept(quick: Running) -> None:
+    async with quick.charger() as charger:
+        await charger.boot()
+        command = asyncio.create_task(quick.start())
+        frame = await charger.take("RemoteStartTransaction")
+        done = await command
+        assert (done["state"], done["outcome"]) == ("timed_out", "timed_out")
+        await charger.raw([3, frame[1], {"status": "Accepted"}])
+        await charger.send("Heartbeat")
+        rows = (await quick.operator.get("/v1/chargers/CL-1042/deviations")).json()["deviations"]
+        assert [(row["action"], row["detail"]) for row in rows if row["kind"] == "late_answer"] == [
+            ("RemoteStartTransaction", "Accepted after the deadline")
+        ]
+        assert (await quick.api.get(f"/v1/commands/{done['id']}")).json()["state"] == "timed_out"
+
+
 async def test_the_same_key_is_the_same_command_and_is_sent_once(quick: Running) -> None:
     async with quick.charger() as charger:
         await charger.boot()

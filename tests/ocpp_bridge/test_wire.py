@@ -120,7 +120,7 @@ def test_the_deadline_counts_from_the_request_also_in_the_queue() -> None:
     assert wire.Complete("b", wire.TimedOut(sent=False)) in todo
     assert [frame[1] for frame in sent(todo)] == ["c"]
     late = session.receive(json.dumps([3, "a", {"status": "Accepted"}]), 31)
-    assert late == [wire.Late("a", frames.CallResult("a", {"status": "Accepted"}))]
+    assert late == [wire.Late("a", "Reset", frames.CallResult("a", {"status": "Accepted"}))]
     assert session.pending_id == "c"
 
 
