@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from actions.charging import BridgeClient
+from actions.playbooks.contact import advice
 from actions.playbooks.start_charging import next_key
 from actions.playbooks.steps import Offer, Outcome, Tried, duration_words, energy_words
 from tests.actions.fake_bridge import FakeBridge, authorization, charger, connector, session
@@ -370,3 +371,19 @@ async def test_a_transaction_that_nobody_has_authorised_is_a_plug_that_waits(
     played = await play(chargers, NOT_STARTING)
     assert played.said[0] == "say_starting"
     assert played.outcome is Outcome.FIXED
+
+
+async def test_a_driver_who_has_pushed_the_plug_in_twice_is_sent_on(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Available"), connector(2, "Unavailable"))
+    bridge.chargers["CL-1043"] = charger("1043", connector(1, "Available"))
+    bridge.around = ["CL-1043"]
+    told = [(advice("say_plug_not_seen"), NOW)] * 2
+    assert (await play(chargers, contact("session_not_starting", tried=told[:1]))).said == ["say_plug_not_seen_watched"]
+    played = await play(chargers, contact("session_not_starting", tried=told))
+    assert played.said[0] == "say_plug_still_not_seen"
+    assert played.outcome in (Outcome.REDIRECTED, Outcome.NOT_FIXED)
+
+
+async def test_a_meter_that_stands_still_leads_somewhere_else(bridge: FakeBridge, chargers: BridgeClient) -> None:
+    bridge.ends = [{"state": "not_verified", "outcome": "no_energy"}]
+    assert (await play(chargers, NOT_STARTING)).said == ["say_starting", "say_no_energy", "say_next_none"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actions.dialogue.reading import beside_danger
+from actions.dialogue.reading import beside_danger, in_order
 from tests.actions.fake_bridge import FakeBridge, authorization, charger, connector, session
 from tests.dialogue.talk import Talk
 
@@ -182,3 +182,35 @@ async def test_what_did_not_help_is_taken_up_again(talk: Talk, bridge: FakeBridg
 )
 def test_beside_a_danger_the_second_problem_gets_its_word_and_nothing_is_begun(text: str, second: str | None) -> None:
     assert beside_danger(text) == second
+
+
+@pytest.mark.parametrize(
+    "intent", ["charger_offline", "out_of_scope", "nlu_fallback", "affirm", "session_not_starting"]
+)
+async def test_an_order_to_restart_is_heard_whatever_the_model_makes_of_it(
+    talk: Talk, bridge: FakeBridge, intent: str
+) -> None:
+    bridge.ends = [{"state": "refused", "outcome": None, "refused": {"rule": "neighbour-safe-reset", "why": "no"}}]
+    assert await talk.say(intent, "reboot charger 1042") == ["say_restart_not_needed"]
+    assert [one[0] for one in talk.commands] == ["reset"]
+    assert await talk.say("affirm", "go") == START
+
+
+async def test_an_order_to_restart_without_a_number_asks_for_it_and_begins_nothing(
+    talk: Talk, bridge: FakeBridge
+) -> None:
+    assert await talk.say("charger_offline", "just restart it") == ["say_ask_charger"]
+    bridge.ends = [{"state": "refused", "outcome": None, "refused": {"rule": "tier-too-low", "why": "no"}}]
+    assert await talk.say("provide_charger_id", "1042") == ["say_refused"]
+    assert [one[0] for one in talk.commands] == ["reset"]
+
+
+async def test_a_yes_to_nothing_while_the_own_session_runs_tells_of_it(talk: Talk, bridge: FakeBridge) -> None:
+    running = session("drv-ada", 900)
+    bridge.chargers["CL-1042"]["connectors"][0] |= {"status": "Charging", "session": running}
+    assert (await talk.say("affirm", "yes"))[0].startswith("say_session_now")
+
+
+def test_a_start_that_does_not_come_is_no_plug_that_does_not_come_out() -> None:
+    assert in_order("session_not_starting", "cant get it to start at 3110") == ("session_not_starting", None)
+    assert in_order("session_not_starting", "wont charge and now i cant get it out")[0] == "connector_stuck"
