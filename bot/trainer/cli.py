@@ -19,15 +19,19 @@ COMMANDS: list[AddCommands] = [add_word_commands, add_model_commands]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bot.trainer.cli", description=__doc__)
-    parser.add_argument("--as", dest="trainer", metavar="NAME", help="which trainer of DESK_KEYS acts; the first")
+    anywhere = argparse.ArgumentParser(add_help=False)
+    anywhere.add_argument(
+        "--as", dest="trainer", metavar="NAME", help="which trainer of DESK_KEYS acts; else the first"
+    )
+    who, rest = anywhere.parse_known_args(arguments)  # also behind the command, where make puts ARGS
+    parser = argparse.ArgumentParser(prog="python -m bot.trainer.cli", description=__doc__, parents=[anywhere])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in COMMANDS:
         add(commands)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(rest)
     run: Run = options.run
     try:
-        return run(DeskClient(Settings.load(), options.trainer), options)
+        return run(DeskClient(Settings.load(), who.trainer), options)
     except (SettingsError, KeysError, DeskRefused) as error:
         print(f"desk: {error}", file=sys.stderr)
         return 1

@@ -38,7 +38,7 @@ async def test_a_message_is_found_labelled_and_the_label_undone(
     assert "    machine ate my visa" in said
     message = next(line for line in said.splitlines() if "not_understood" in line).split()[0]
     before = desk.data()
-    code, said = await run("--as", "ben", "label", message, "payment_failed")
+    code, said = await run("label", message, "payment_failed", "--as", "ben")
     assert (code, said) == (0, "Labelled payment_failed: machine ate my visa")
     assert "      - machine ate my visa\n" in desk.data()
     assert (await run("label", message, "payment_failed"))[0] == 1

@@ -116,7 +116,7 @@ def findings(
             "Test messages that are also learned",
             "A test is worth nothing where the answer was learned by heart. Take the example out here.",
             True,
-            _leaks(heard, held_out),
+            _leaks(rows, held_out),
         ),
         Finding(
             "spans",
@@ -177,11 +177,19 @@ def near_pairs(rows: Sequence[Row], pairs: Iterable[tuple[int, int, float]]) -> 
     )
 
 
-def _leaks(heard: dict[str, list[Row]], held_out: Sequence[Row]) -> tuple[Item, ...]:
+def _letters(text: str) -> str:
+    """The words without case and marks: what people would call the same text."""
+    return " ".join(re.findall(r"\w+", text.lower())) or text
+
+
+def _leaks(rows: Sequence[Row], held_out: Sequence[Row]) -> tuple[Item, ...]:
     items = []
+    learned: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        learned[_letters(read_marks(row.line).text)].append(row)
     for test in held_out:
         text = read_marks(test.line).text
-        same = heard.get(as_heard(text), ())
+        same = learned.get(_letters(text), ())
         # One or two words are what everybody writes ("hi", "yes"); having both is no leak.
         if same and len(words_in(text)) > 2:
             items.append(Item(tuple(same), f"tested in {test.file}, line {test.number}"))
@@ -191,8 +199,7 @@ def _leaks(heard: dict[str, list[Row]], held_out: Sequence[Row]) -> tuple[Item, 
 def _repeated(rows: Sequence[Row]) -> tuple[Item, ...]:
     same: defaultdict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        letters = " ".join(re.findall(r"\w+", read_marks(row.line).text.lower())) or row.line
-        same[row.language, row.intent, letters].append(row)
+        same[row.language, row.intent, _letters(read_marks(row.line).text)].append(row)
     return tuple(Item(tuple(each)) for each in same.values() if len(each) > 1)
 
 
@@ -240,7 +247,11 @@ def _spans(rows: Sequence[Row], entities: Sequence[str]) -> tuple[Item, ...]:
                 items.append(Item((row,), f"“{inside}” begins or ends with a blank"))
             elif (before.isalnum() and inside[0].isalnum()) or (after.isalnum() and inside[-1].isalnum()):
                 items.append(Item((row,), f"“{inside}” cuts a word in two"))
-            elif len(names[inside.lower()]) > 1 and span.entity != names[inside.lower()].most_common(1)[0][0]:
+            elif (
+                len(inside) > 2
+                and len(names[inside.lower()]) > 1
+                and span.entity != names[inside.lower()].most_common(1)[0][0]
+            ):
                 usual = names[inside.lower()].most_common(1)[0][0]
                 items.append(Item((row,), f"“{inside}” is marked {span.entity} here and {usual} elsewhere"))
     return tuple(items)
