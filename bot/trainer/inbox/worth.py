@@ -72,14 +72,18 @@ class Inbox:
         """All of the recent ones on which nobody has decided and that are not learned yet, newest first. Raises TrafficAway."""
         traffic = await self._reader.recent()
         marked, decided = await self._journal.marked(), await self._journal.decided()
-        known, learned = await asyncio.to_thread(self._what_is_learned)
-        found = [
-            message
-            for conversation, lines in traffic.lines.items()
-            for message in read_conversation(lines, traffic.about[conversation], known, words_in, marked)
-            if message.id not in decided and (message.id in marked or as_heard(message.text) not in learned)
-        ]
-        return sorted(found, key=lambda message: message.at, reverse=True)
+
+        def read() -> list[Message]:
+            known, learned = self._what_is_learned()
+            found = [
+                message
+                for conversation, lines in traffic.lines.items()
+                for message in read_conversation(lines, traffic.about[conversation], known, words_in, marked)
+                if message.id not in decided and (message.id in marked or as_heard(message.text) not in learned)
+            ]
+            return sorted(found, key=lambda message: message.at, reverse=True)
+
+        return await asyncio.to_thread(read)  # the first time it takes a moment
 
     async def texts(self, most: int) -> list[str]:
         """What drivers wrote of late, each text once, newest first; nothing where the front door is away is an error of the caller's."""
