@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -74,7 +75,7 @@ class Words:
         broken = []
         for language in self.languages():
             try:
-                files[language] = read_words((self.root / f"{language}.yml").read_bytes())
+                files[language] = self._load(language)
             except BrokenFile as error:
                 broken.append({"file": f"{language}.yml", "line": error.line, "reason": error.reason})
         names = dict.fromkeys(one.name for file in files.values() for one in file.wordings)
@@ -138,11 +139,17 @@ class Words:
                 self._write(change.language, file, content)
 
     def _load(self, language: str) -> WordFile:
-        return read_words((self.root / f"{language}.yml").read_bytes())
+        return _read((self.root / f"{language}.yml").read_bytes())
 
     def _write(self, language: str, before: WordFile, content: bytes) -> None:
         write(self.root / f"{language}.yml", before.content, content)
         self._changed()
+
+
+@lru_cache(16)
+def _read(content: bytes) -> WordFile:
+    """The same bytes are read once. Raises BrokenFile."""
+    return read_words(content)
 
 
 def check(text: str, first: WordFile, name: str) -> None:
