@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from bot.trainer.models import worker
 from tests.trainer.models.conftest import GOOD, Room
 
 
@@ -19,7 +22,7 @@ async def _until_phase(room: Room, phase: str) -> None:
 
 async def test_one_job_at_a_time_and_a_cancelled_one_changes_nothing(room: Room) -> None:
     live = await room.trained(GOOD)
-    room.will_train({"hang": True})  # type: ignore[dict-item]  # the script's own word
+    room.will_train({"hang": True})
     assert await _start(room) == 202
     await _until_phase(room, "training")
     second = await room.http.post("/api/models/train", json={})
@@ -29,6 +32,18 @@ async def test_one_job_at_a_time_and_a_cancelled_one_changes_nothing(room: Room)
     assert cancelled["state"] == "cancelled"
     assert [one.id for one in room.shelf.models()] == [live]
     assert await room.trained(GOOD) != live
+
+
+async def test_a_worker_that_does_not_listen_is_ended_by_a_cancellation(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "CANCEL_WITHIN_S", 0.2)
+    room.will_train({"deaf": True})
+    assert await _start(room) == 202
+    await _until_phase(room, "training")
+    cancelled = (await room.http.post("/api/models/job/cancel", json={})).json()["job"]
+    assert cancelled["state"] == "cancelled"
+    assert await room.trained(GOOD)
 
 
 async def test_a_broken_file_is_named_with_its_line(room: Room) -> None:

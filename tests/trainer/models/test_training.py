@@ -88,10 +88,11 @@ async def test_a_label_that_was_written_is_understood_by_the_next_model(trainer:
     assert made["examples"] == 18
     assert {"checking the data", "learning meanings"} <= {one.phase for one in seen}
     said = "the gizmo hugs my port"
-    assert await trainer.answers("before", said, "card declined again") != ["connector_stuck", "payment_failed"]
-    trainer.write("- intent: connector_stuck\n  examples: |\n    - the gizmo hugs my port\n    - gizmo hugging it\n")
+    [before] = await trainer.answers("before", said)
+    meant = "payment_failed" if before != "payment_failed" else "greet"
+    trainer.write(f"- intent: {meant}\n  examples: |\n    - {said}\n    - gizmo hugging it\n")
     await trainer.train("after")
-    assert await trainer.answers("after", said, "card declined again") == ["connector_stuck", "payment_failed"]
+    assert await trainer.answers("after", said, "the plug is stuck") == [meant, "connector_stuck"]
     assert await trainer.answers("after", "/greet") == await trainer.answers("after", "greet")
 
 

@@ -27,6 +27,7 @@ from rasa.validator import Validator
 from sklearn.model_selection import StratifiedKFold
 
 from bot.nlu.normalise import words_of
+from bot.trainer.models.rasa_side.files import fresh
 from bot.trainer.models.rasa_side.memory import Progress
 from bot.trainer.models.rasa_side.reading import Reader
 
@@ -176,7 +177,7 @@ def cross_validate(folds: int, progress: Progress) -> Dict[str, Any]:
             phase = f"cross-validation, part {number + 1} of {folds}"
             progress(phase, number, folds)
             data = TrainingData(
-                [examples[place] for place in learned],
+                fresh([examples[place] for place in learned]),
                 whole.entity_synonyms,
                 whole.regex_features,
                 whole.lookup_tables,
