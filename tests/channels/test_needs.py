@@ -15,10 +15,11 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import httpx
 import pytest
+from twilio.request_validator import SIGNATURE_SETTINGS_HEADER, RequestValidator
 
 from bot.channels.twilio import PATH, STATUS_PATH, WHATSAPP_PATH
 from bot.channels.whatsapp import PATH as META_PATH
@@ -64,33 +65,48 @@ def stored(folder: Path) -> dict[str, int]:
         return {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
 
 
-@pytest.mark.parametrize("line", LINES)
+SHARED_KEY = "the shared key"
+BY_KEY = {SIGNATURE_SETTINGS_HEADER: "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"}
+
+
+def by_shared_key(post: Post) -> Post:
+    """The same form signed by Twilio's newer scheme."""
+    fields = dict(parse_qsl(post.body.decode(), keep_blank_values=True))
+    signature = RequestValidator(SHARED_KEY).compute_signature(f"{PUBLIC_URL}{post.url_path}", fields, "HMAC_SHA256")
+    return Post(post.url_path, post.body, {**post.headers, **BY_KEY, "X-Twilio-Signature": signature})
+
+
+@pytest.mark.parametrize("scheme", ["twilio by token", "twilio by shared key", "meta"])
 async def test_signature_whatever_it_does_not_cover_is_refused_and_leaves_a_trace_only(
-    lines: Lines, tmp_path: Path, line: Line, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, rasa: FakeRasa, scheme: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    post = inbound(lines, line, "hi")
-    header = "X-Twilio-Signature" if line == "sms" else "X-Hub-Signature-256"
-    other = inbound(lines, line, "another")
-    empty: dict[str, str] = {"Content-Type": post.headers["Content-Type"]}
-    unsigned = Post(post.url_path, post.body, empty)
-    assert await bring(lines, unsigned) == 403
-    assert await bring(lines, post, headers={header: other.headers[header]}) == 403  # of another message
-    assert await bring(lines, post, body=post.body.replace(b"hi", b"ho")) == 403
-    assert await bring(lines, post, body=post.body + (b"&Extra=1" if line == "sms" else b" ")) == 403
-    assert await bring(lines, post, headers={header: post.headers[header].upper() + "x"}) == 403
-    assert await bring(lines, post, headers={header: b"\xff\xfe"}) == 403
-    if line == "sms":
-        assert await bring(lines, post, path=f"{PATH}?x=1") == 403  # the signature covers the URL
-        assert await bring(lines, post, path=STATUS_PATH) == 403
-    assert stored(tmp_path) == {"conversations": 0, "inbox": 0, "entries": 0, "consent": 0}
-    assert lines.rasa.asked == []
-    traces = [
-        row for row in capsys.readouterr().out.splitlines() if "webhook_refused" in row and "bad-signature" in row
-    ]
-    assert len(traces) >= 6
-    assert all("sha256=" in row and "hi" not in row.split("event")[0] and ADA not in row for row in traces)
-    assert await bring(lines, post) == 200
-    await lines.hears(line, 2)
+    line: Line = "whatsapp" if scheme == "meta" else "sms"
+    header = "X-Hub-Signature-256" if scheme == "meta" else "X-Twilio-Signature"
+    async with open_lines(tmp_path, rasa, TWILIO_WEBHOOK_KEY=SHARED_KEY) as lines:
+        post, other = (inbound(lines, line, text) for text in ("hi", "another"))
+        if scheme == "twilio by shared key":
+            post, other = by_shared_key(post), by_shared_key(other)
+            assert await bring(lines, post, headers={SIGNATURE_SETTINGS_HEADER: "algorithm=HMAC_SHA1"}) == 403
+        without = {name: value for name, value in post.headers.items() if name != header}
+        assert await bring(lines, Post(post.url_path, post.body, without)) == 403
+        assert await bring(lines, post, headers={header: other.headers[header]}) == 403  # of another message
+        assert await bring(lines, post, body=post.body.replace(b"hi", b"ho")) == 403
+        assert await bring(lines, post, body=post.body + (b"&Extra=1" if line == "sms" else b" ")) == 403
+        assert await bring(lines, post, headers={header: post.headers[header].upper() + "x"}) == 403
+        assert await bring(lines, post, headers={header: b"\xff\xfe"}) == 403
+        if line == "sms":
+            assert await bring(lines, post, path=f"{PATH}?x=1") == 403  # the signature covers the URL
+            assert await bring(lines, post, path=STATUS_PATH) == 403
+        assert stored(tmp_path) == {"conversations": 0, "inbox": 0, "entries": 0, "consent": 0}
+        assert rasa.asked == []
+        said = capsys.readouterr().out.splitlines()
+        traces = [row for row in said if "webhook_refused" in row and "bad-signature" in row]
+        assert len(traces) >= 6
+        assert all("sha256=" in row and ADA not in row for row in traces)
+        assert await bring(lines, post) == 200
+        await lines.hears(line, 2)
+        assert await bring(lines, post) == 200  # a replay is acknowledged, and is nothing new
+        assert stored(tmp_path)["inbox"] == 1
 
 
 @pytest.mark.parametrize("line", LINES)
