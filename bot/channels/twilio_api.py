@@ -26,8 +26,10 @@ from bot.channels.carrier import (
     read_media,
     session,
 )
-from bot.render.whatsapp import in_template
-from bot.store.model import Channel, Conversation, Entry
+from bot.render.capabilities import WHATSAPP_TWILIO
+from bot.render.whatsapp import asks_for_place, in_template
+from bot.store.model import Channel, Conversation, Delivery, Entry
+from bot.texts import text
 
 __all__ = ["TwilioApi"]
 
@@ -73,7 +75,7 @@ class TwilioApi:
             variables = orjson.dumps({"1": in_template(entry.delivery.body)}).decode()
             fields |= {"ContentSid": template, "ContentVariables": variables}
         else:
-            fields["Body"] = entry.delivery.body
+            fields["Body"] = _body(to, entry, entry.delivery)
         if self._status_url is not None:
             fields["StatusCallback"] = f"{self._status_url}?entry={entry.id}"
         answer = await post(self._http, self._url, data=fields, headers=self._login)
@@ -124,6 +126,13 @@ class TwilioApi:
                 return await read_media(response)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise NotFetched(repr(error)) from error
+
+
+def _body(to: Conversation, entry: Entry, delivery: Delivery) -> str:
+    """Twilio has no message that asks for the place with a button, so on WhatsApp it is asked for in words."""
+    if to.channel is Channel.WHATSAPP and asks_for_place(entry.custom):
+        return f"{delivery.body}\n{text(delivery.language, 'share_place')}"[: WHATSAPP_TWILIO.text]
+    return delivery.body
 
 
 def _is_twilios(ref: str, base: str) -> bool:

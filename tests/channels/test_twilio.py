@@ -117,3 +117,16 @@ async def test_quick_texts_of_one_thought_are_one_turn(tmp_path: Path, rasa: Fak
         lines.sms("please hurry")
         await lines.hears("sms", 6)
         assert sorted(rasa.messages[3:]) == ["/left", "please hurry"]
+
+
+async def test_whatsapp_through_twilio_asks_for_the_place_in_words_since_there_is_no_button(
+    tmp_path: Path, rasa: FakeRasa
+) -> None:
+    rasa.plans = [Turn(lines=[{"text": "Where are you?", "custom": {"request": "location"}}])]
+    env = {"WHATSAPP_PHONE_NUMBER_ID": "", "TWILIO_WHATSAPP_NUMBER": "+15550000001"}
+    async with open_lines(tmp_path, rasa, env=env) as lines:
+        lines.world.network.heard[ADA] = lines.world.network.now()
+        assert await post(lines, WHATSAPP_PATH, text("hola, near me", "whatsapp:+16135550101")) == 200
+        said = (await lines.hears("whatsapp", 2))[1]
+    assert said.splitlines()[0] == "Where are you?"
+    assert "Ubicación" in said
