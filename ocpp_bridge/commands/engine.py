@@ -66,7 +66,7 @@ class Engine:
         self._holding = Holding(store, picture, clock)
         self.refresher = Refresher(clock)
         self.on_finished: Callable[[Command], None] | None = None
-        self._locks: dict[tuple[str, bool], asyncio.Lock] = {}  # a charger has two: danger waits for no other
+        self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: dict[str, UnderWay] = {}
         self._by_key: dict[str, UnderWay] = {}
@@ -195,7 +195,8 @@ class Engine:
         if known is not None:
             raise KeyKnown(known)
         self._note(command)
-        lock = self._locks.setdefault((command.charger, command.hazard), asyncio.Lock())
+        # What is done out of danger waits for no other command, be it of the same danger.
+        lock = asyncio.Lock() if command.hazard else self._locks.setdefault(command.charger, asyncio.Lock())
         if lock.locked():
             await self._save(command)
         windows = self._watcher.windows_of(command.charger)
@@ -254,8 +255,10 @@ class Engine:
         return connection, command
 
     async def _hold(self, command: Command) -> None:
-        """Before the call: what is asked for stands, whatever the charger says to it."""
-        await self._save(command)
+        """Before the call: what is asked for stands, whatever the charger says to it; danger before anybody hears that it
+        was noted."""
+        if not command.hazard:
+            await self._save(command)
         await self._holding.put(command)
 
     async def _may_still(self, command: Command) -> bool:

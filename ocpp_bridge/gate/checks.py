@@ -270,8 +270,8 @@ def once(s: Snapshot) -> str | None:
     for other in s.recent:
         if other.id == s.command_id or other.finished or other.charger != s.charger or other.created_at > s.now:
             continue
-        if own is not None and other.state == "queued" and not other.hazard and _later(other, own):
-            continue  # it waits behind this one, and is asked when this one is under way
+        if own is not None and other.state == "queued" and other.hazard <= own.hazard and _later(other, own):
+            continue  # it is asked after this one
         if _same(s, other):
             return f"command {other.id} is doing this already"
         if other.action in data.CONFLICTS.get(s.action, ()) and not s.hazard and _touches(s, other):

@@ -298,6 +298,19 @@ async def test_danger_waits_for_no_other_command_and_that_one_is_not_sent(runnin
         assert (await danger)["state"] == "verified"
 
 
+async def test_a_connector_in_danger_is_held_while_its_stop_waits_for_the_charger(running: Running) -> None:
+    stranger = {"driver": "x", "tier": 0}
+    async with running.charger() as charger:
+        await charger.boot()
+        await charger.start("TAGBEN")
+    stop = await drive(running, "stop", connector=1, reason="hazard", actor=stranger, wait_s=0)
+    out = await drive(running, "inoperative", "d2", connector=1, reason="hazard", actor=stranger, wait_s=0)
+    assert (stop["state"], out["state"]) == ("queued", "queued")  # the charger is expected back
+    assert (await running.connector(1))["held"]["reason"] == "hazard"
+    twice = await drive(running, "inoperative", "d3", connector=1, reason="hazard", actor=stranger, wait_s=0)
+    assert twice["refused"]["rule"] == "once"
+
+
 async def test_who_came_first_is_served_first(running: Running) -> None:
     """The second waits behind the first and must not be the reason to refuse it."""
     ben = {"token": "TAGBEN", "actor": {"driver": "drv-ben", "tier": 1}}
