@@ -90,20 +90,19 @@ class AuditLog:
         self._write()
 
     def _write(self) -> None:
-        lines = []
-        while not self._waiting.empty():
-            lines.append(_line(self._waiting.get()))
-        if not lines:
+        entries = [self._waiting.get() for _ in range(self._waiting.qsize())]
+        if not entries:
             return
         try:
+            lines = [_line(entry) for entry in entries]
             self._folder.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
                 self._append(file, lines)
             if self.path.stat().st_size >= self._file_bytes:
                 self._rotate()
-        except OSError as error:
-            self.lost += len(lines)
-            log.error("audit_not_written", lines=len(lines), why=error.strerror)
+        except Exception as error:  # whatever it is, the next lines may fare better
+            self.lost += len(entries)
+            log.error("audit_not_written", lines=len(entries), why=str(error)[:200])
 
     def _append(self, file: BinaryIO, lines: list[bytes]) -> None:
         file.write(b"".join(lines))

@@ -51,6 +51,7 @@ class Fault:
     kind: Literal["not_json", "not_a_frame", "unknown_type", "bad_id", "bad_action", "bad_payload"]
     message_id: str | None
     why: str
+    answered: bool = True  # False: a SEND, whose sender waits for nothing
 
 
 Frame = Call | CallResult | CallError
@@ -89,12 +90,12 @@ def _error(value: list[Any], message_id: str, *, of_result: bool) -> CallError:
 
 def _call(value: list[Any], message_id: str, *, answered: bool) -> Call | Fault:
     if len(message_id) > MAX_MESSAGE_ID:
-        return Fault("bad_id", message_id, f"the message id is longer than {MAX_MESSAGE_ID} characters")
+        return Fault("bad_id", message_id, f"the message id is longer than {MAX_MESSAGE_ID} characters", answered)
     if len(value) < 3 or not isinstance(value[2], str) or not value[2]:
-        return Fault("bad_action", message_id, "the action must be a string")
+        return Fault("bad_action", message_id, "the action must be a string", answered)
     payload = value[3] if len(value) > 3 else None
     if not isinstance(payload, dict) or len(value) > 4:
-        return Fault("bad_payload", message_id, "a call is [2, id, action, {payload}]")
+        return Fault("bad_payload", message_id, "a call is [2, id, action, {payload}]", answered)
     return Call(message_id, value[2], payload, answered)
 
 

@@ -267,6 +267,8 @@ class Session:
             return [*todo, Close(1008, "too many unusable frames")]
         if fault.kind == "unknown_type" and self._version == "1.6":
             return todo  # OCPP-J 1.6 section 4.1.3: ignore it
+        if not fault.answered and self._version == "2.1":
+            return todo
         code = {
             "unknown_type": "MessageTypeNotSupported",
             "bad_action": "RpcFrameworkError",

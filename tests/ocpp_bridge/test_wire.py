@@ -158,6 +158,7 @@ def test_send_and_callresulterror_exist_in_2_1_only() -> None:
     [deliver] = wire.Session("2.1").receive(send, 0)
     assert isinstance(deliver, wire.Deliver)
     assert not deliver.call.answered
+    assert [type(item) for item in wire.Session("2.1").receive(json.dumps([6, "a", 7, {}]), 0)] == [wire.Note]
     refused = json.dumps([5, "a", "InternalError", "", {}])
     assert [type(item) for item in wire.Session("2.1").receive(refused, 0)] == [wire.Note]
     for frame in (send, refused):
