@@ -21,6 +21,7 @@ from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.store.base import BridgeStore
 
 log = structlog.get_logger(__name__)
+EventType = Literal["Started", "Updated", "Ended"]
 INFERRED = "Inferred"  # stop reason of a session that the bridge closed on evidence, not on the charger's word
 
 
@@ -29,7 +30,7 @@ class TransactionTold:
     """One TransactionEvent. `at` is plausible already; `begin_wh` is a reading of the transaction's start, `energy_wh` and
     `power_w` the newest; `connector` is None where the event does not say."""
 
-    event: Literal["Started", "Updated", "Ended"]
+    event: EventType
     transaction: str
     seq_no: int
     at: datetime

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from ocpp_bridge.discretion import shown
 from ocpp_bridge.model import ConnectorStatus, Token
 from ocpp_bridge.reports import HEARTBEAT_INTERVAL_S, Meter
-from ocpp_bridge.transactions import TransactionTold
+from ocpp_bridge.transactions import EventType, TransactionTold
 from ocpp_bridge.versions.base import Context, Payload, Unusable
 from ocpp_bridge.versions.places import EVSES, LOCALS
 from ocpp_bridge.versions.v16.fields import iso, text, time
@@ -123,7 +123,7 @@ async def transaction_event(context: Context, payload: Payload) -> Payload:
     evse = _object(payload, "evse")
     connector = _connector(context, evse.get("id"), evse.get("connectorId", 1)) if evse else None
     told = TransactionTold(
-        event=cast(Literal["Started", "Updated", "Ended"], event),
+        event=cast(EventType, event),
         transaction=transaction,
         seq_no=seq_no,
         at=context.reports.plausible(context.charger, "TransactionEvent", time(payload, "timestamp")),
