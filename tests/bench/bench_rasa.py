@@ -208,9 +208,9 @@ async def together(found: list[Worker]) -> Row:
         await worker.turn(f"web_warm{worker.started.pid}", "hello")
     began, used = time.perf_counter(), sum(worker.cpu_s() for worker in found)
     await asyncio.gather(*(one(sender) for sender in range(SENDERS)))
-    turns = SENDERS * TURNS_EACH
-    rate = turns / (time.perf_counter() - began)
-    each = (sum(worker.cpu_s() for worker in found) - used) / turns * 1000
+    number = SENDERS * TURNS_EACH
+    rate = number / (time.perf_counter() - began)
+    each = (sum(worker.cpu_s() for worker in found) - used) / number * 1000
     return Row(
         f"{SENDERS} senders, {len(found)} workers",
         f">= {TURNS_PER_S:.0f}/s",
