@@ -43,5 +43,7 @@ def asks_again(text: str) -> bool:
 def only_a_number(text: str) -> bool:
     """One word with digits, and around it only words that say nothing of their own ("k its number 8331")."""
     said = folded(text)
+    if "?" in text or _patterns()["asks"].match(said):
+        return False
     numbers = [word for word in said.split() if re.search(r"\d", word)]
     return len(numbers) == 1 and not _patterns()["filler"].sub("", said.replace(numbers[0], " ")).strip(" -#.")

@@ -80,7 +80,9 @@ async def test_a_number_alone_answers_whatever_the_model_takes_it_for(talk: Talk
     assert await talk.say("connector_stuck", text) == START
 
 
-@pytest.mark.parametrize("text", ["1042 is dark", "1042 wont release", "1042 o 1043", "how much at 1042"])
+@pytest.mark.parametrize(
+    "text", ["1042 is dark", "1042 wont release", "1042 o 1043", "how much at 1042", "is 1042 ok", "1042?"]
+)
 def test_a_number_with_something_said_of_it_is_more(text: str) -> None:
     assert not only_a_number(text)
 
