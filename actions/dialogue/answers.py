@@ -13,7 +13,7 @@ from actions.dialogue.beside import asks_again, asks_if_machine
 from actions.dialogue.corrections import Place, place_of
 from actions.dialogue.misunderstanding import Misunderstanding
 from actions.dialogue.moving import Moving
-from actions.dialogue.reading import abusive, in_order, orders_restart, still_broken
+from actions.dialogue.reading import abusive, asks, in_order, orders_restart, still_broken
 from actions.dialogue.returning import way_back
 from actions.dialogue.turns import (
     heard,
@@ -215,6 +215,9 @@ class Deny(Misunderstanding):
                 return await self.take_or_ask(dispatcher, tracker, place, problem_of(tracker))
         if times_misunderstood(tracker) and not tracker.get_slot("offer"):
             return await self.not_understood(dispatcher, tracker)  # none of the choices
+        if before.charger_id is not None and not message_of(tracker).command and asks(words_of(tracker)):
+            place = await place_now(self, tracker)
+            return await self.take_or_ask(dispatcher, tracker, place, "status_question_about_charger")
         if before.charger_id is not None:
             # Or a plug that is seen later would begin what the driver no longer wants.
             await self.service.runs.leave(turn_of(tracker).actor.conversation, before.charger_id, None)

@@ -38,6 +38,7 @@ class _Table:
     wrong: re.Pattern[str]
     still_broken: re.Pattern[str]
     abuse: re.Pattern[str]
+    question: re.Pattern[str]
     restart: re.Pattern[str]
     no_restart: re.Pattern[str]
     wants_charge: re.Pattern[str]
@@ -58,6 +59,7 @@ def _table() -> _Table:
         wrong=_pattern(content["wrong"]),
         still_broken=_pattern(content["still_broken"]),
         abuse=_pattern(content["abuse"]),
+        question=_pattern(content["question"]),
         restart=_pattern(content["restart"]["says"]),
         no_restart=_pattern(content["restart"]["unless"]),
         wants_charge=_pattern(content["restart"]["charge"]),
@@ -109,6 +111,11 @@ def orders_restart(text: str) -> bool:
     said, table = folded(text), _table()
     ordered = table.restart.search(said) is not None and table.no_restart.search(said) is None
     return ordered and table.wants_charge.search(_NOT_A_WISH.sub(" ", said)) is None
+
+
+def asks(text: str) -> bool:
+    """Whether the driver asks something."""
+    return bool(_table().question.search(folded(text)))
 
 
 def abusive(text: str) -> bool:

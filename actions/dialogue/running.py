@@ -30,6 +30,12 @@ class Look(DialogueAction):
         if not charger_id and PLAYBOOKS[problem].needs is not Needs.NOTHING:
             self.say(dispatcher, tracker, Say("say_charger_not_found"))
             return slots(next_step=None, offer=Offer.PERSON.value)
+        waiting = tracker.get_slot("waiting_for")
+        driver = turn_of(tracker).actor.driver
+        if problem == "session_status" and waiting and not await self.service.chargers.running_sessions(driver):
+            # "How long?" of one who waits for a charger is no question about a session.
+            self.say(dispatcher, tracker, Say("say_watching", {"charger": str(waiting)}))
+            return slots(next_step=None) + await self._returned(dispatcher, tracker)
         run = await self.service.runs.begin(
             turn_of(tracker), problem, charger_id, connector, reported(tracker), search=search_in(tracker)
         )

@@ -214,3 +214,15 @@ async def test_a_yes_to_nothing_while_the_own_session_runs_tells_of_it(talk: Tal
 def test_a_start_that_does_not_come_is_no_plug_that_does_not_come_out() -> None:
     assert in_order("session_not_starting", "cant get it to start at 3110") == ("session_not_starting", None)
     assert in_order("session_not_starting", "wont charge and now i cant get it out")[0] == "connector_stuck"
+
+
+async def test_how_long_is_no_question_about_a_session_while_a_charger_is_watched(talk: Talk) -> None:
+    await talk.say("charger_offline", "1044 is dead")
+    assert (await talk.say("session_status", "how long is this gonna take"))[0] == "say_watching"
+    assert talk.commands == []
+
+
+async def test_a_question_is_no_no(talk: Talk, bridge: FakeBridge) -> None:
+    await talk.say("charger_offline", "1044 is dead")
+    assert (await talk.say("deny", "whats wrong with it"))[0].startswith("say_offline")
+    assert await talk.say("deny", "no thanks") == ["say_left_alone"]
