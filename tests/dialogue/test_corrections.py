@@ -163,3 +163,12 @@ async def test_the_same_number_again_is_no_correction(talk: Talk) -> None:
     await talk.say("session_not_starting", "1044 wont start")
     assert (await talk.say("provide_charger_id", "its 1044"))[0].startswith("say_offline")
     assert talk.commands == []
+
+
+async def test_of_two_cables_of_one_charger_each_is_named(talk: Talk, bridge: FakeBridge) -> None:
+    bridge.ends = [{"state": "verified", "then": {"session": session("drv-ada", 40, "CL-1045"), "status": "Charging"}}]
+    await talk.say("session_not_starting", "1045 does nothing")
+    await talk.say("provide_charger_id", "left")
+    assert await talk.say("deny", "sorry, the other one") == ["say_corrected_started"]
+    said = next(reply for reply in talk.replies if reply.get("response") == "say_corrected_started")
+    assert (said["old"], said["charger"]) == ("1045 (Connector 1)", "1045 (Connector 2)")
