@@ -230,6 +230,8 @@ def test_an_example_that_somebody_else_changed_is_told_and_nothing_is_written(tm
         lambda: corpus.reword("en/talk.yml", "greet", "hi", "hey"),
         lambda: corpus.relabel("en/talk.yml", "greet", "hi", "thanks"),
         lambda: corpus.remove("en/gone.yml", "greet", "hi"),
+        lambda: corpus.remove("../../domain/core.yml", "greet", "hi"),
+        lambda: corpus.remove(str(tmp_path / "data/nlu/en/talk.yml"), "greet", "hi"),
     ):
         with pytest.raises(NotHere):
             step()

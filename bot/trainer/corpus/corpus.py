@@ -22,6 +22,7 @@ from bot.trainer.safefile import locked, write
 
 NEW_FILE = "from_the_desk.yml"
 _HEAD = 'version: "3.1"\n# Examples of intents that had none in this language, from the trainers\' desk.\nnlu:\n'
+_State = tuple[int, int, int]
 _NOT_CHOSEN = ("EXTERNAL_", "nlu_fallback")
 
 
@@ -75,7 +76,7 @@ class Corpus:
         self.folder = folder
         self.root = folder / "data" / "nlu"
         self._changed = changed
-        self._read: dict[str, NluFile | BrokenFile] = {}  # by content: the same bytes are read once
+        self._read: dict[str, tuple[_State, NluFile | BrokenFile]] = {}  # each file once, as long as it stays as it is
 
     # --- what there is
     def files(self) -> list[str]:
@@ -285,21 +286,21 @@ class Corpus:
     def _load(self, file: str) -> NluFile:
         """Raises BrokenFile, NotHere where there is no such file."""
         path = self.root / file
-        if file not in self.files():
+        if path.suffix != ".yml" or Path(file).is_absolute() or ".." in Path(file).parts or not path.is_file():
             raise NotHere(f"There is no file {file} any more.")
-        content = path.read_bytes()
-        key = f"{file}:{hashlib.sha256(content).hexdigest()}"
-        known = self._read.get(key)
-        if known is None:
+        status = path.stat()
+        state = (status.st_mtime_ns, status.st_size, status.st_ino)
+        known = self._read.get(file)
+        if known is None or known[0] != state:
+            # Writing holds what was read against what is there then, so a state that lies costs an edit, never data.
             try:
-                known = read_nlu(content)
+                known = (state, read_nlu(path.read_bytes()))
             except BrokenFile as error:
-                known = BrokenFile(error.line, error.reason)
-            self._read = {name: one for name, one in self._read.items() if not name.startswith(f"{file}:")}
-            self._read[key] = known
-        if isinstance(known, BrokenFile):
-            raise known
-        return known
+                known = (state, error)
+            self._read[file] = known
+        if isinstance(known[1], BrokenFile):
+            raise BrokenFile(known[1].line, known[1].reason)
+        return known[1]
 
     def _write(self, file: str, before: NluFile, content: bytes) -> None:
         write(self.root / file, before.content, content)
