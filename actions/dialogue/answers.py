@@ -139,7 +139,8 @@ class Answer(Moving):
     @staticmethod
     def _words(tracker: Tracker, intent: str, text: str) -> Say:
         if intent == "out_of_scope" and abusive(text):
-            return Say("say_abuse")
+            # What is wrong, and where, is not asked of who has said it.
+            return Say("say_abuse_open" if tracker.get_slot("offer") and not known(tracker).asked else "say_abuse")
         if intent == "out_of_scope" and asks_if_machine(text):
             return Say("say_automated")
         if intent == "out_of_scope" and (known(tracker).asked or tracker.get_slot("offer")):

@@ -101,3 +101,9 @@ async def test_another_one_nearby_is_looked_for_from_the_charger_that_is_known(t
     await talk.say("charger_offline", "1044 is dead")
     assert "say_find_where" not in await talk.say("find_charger", text)
     assert talk.slots["charger_id"] == "CL-1044"
+
+
+@pytest.mark.parametrize("text", ["are you even listening", "this is ridiculous", "estoy harta", "c'est ridicule"])
+async def test_anger_while_something_is_open_is_not_asked_what_it_has_said(talk: Talk, text: str) -> None:
+    await talk.say("session_not_starting", "1046 wont start")
+    assert await talk.say("out_of_scope", text) == ["say_abuse_open", "say_back_retry"]
