@@ -155,7 +155,8 @@ class DialogueAction:
             return []
         place = known(tracker)
         charger_id = await self._named_charger(tracker) or place.charger_id
-        run = await self.service.runs.begin(turn_of(tracker), intent, charger_id, None, reported(tracker))
+        connector = place.connector if charger_id == place.charger_id else None
+        run = await self.service.runs.begin(turn_of(tracker), intent, charger_id, connector, reported(tracker))
         await self.service.runs.forward(run, lambda say: self.say(dispatcher, tracker, say), to_end=True)
         return slots(charger_id=charger_id) if place.charger_id is None and charger_id is not None else []
 

@@ -14,6 +14,7 @@ from actions.playbooks import (
     nearby,
     own_session,
     payment_failed,
+    price_asked,
     reports,
     restart_order,
     rfid_failed,
@@ -63,7 +64,10 @@ PLAYBOOKS: Mapping[str, Playbook] = {
     HAZARD: Playbook(hazard.run, Needs.NOTHING, session_first=True),
 }
 # Answers that are looked up, beside whatever goes on: they take up nothing and leave what is open where it is.
-BESIDE: Mapping[str, Playbook] = {MONEY: Playbook(money_asked.run, Needs.NOTHING)}
+BESIDE: Mapping[str, Playbook] = {
+    MONEY: Playbook(money_asked.run, Needs.NOTHING),
+    "price_question": Playbook(price_asked.run, Needs.NOTHING),
+}
 # Contacts of these kinds that come again within a day show that the earlier one was not fixed.
 PROBLEMS = frozenset({"session_not_starting", "payment_failed", "charger_offline", "connector_stuck", "rfid_failed"})
 

@@ -226,3 +226,10 @@ async def test_a_question_is_no_no(talk: Talk, bridge: FakeBridge) -> None:
     await talk.say("charger_offline", "1044 is dead")
     assert (await talk.say("deny", "whats wrong with it"))[0].startswith("say_offline")
     assert await talk.say("deny", "no thanks") == ["say_left_alone"]
+
+
+async def test_a_price_is_told_as_posted_where_it_is_known(talk: Talk, bridge: FakeBridge) -> None:
+    bridge.chargers["CL-1046"]["connectors"][0]["tariff"] = {"id": "t", "currency": "CAD", "price_per_kwh": 0.26}
+    assert await talk.say("price_question", "how much is it at 1046") == ["say_price_posted"]
+    await talk.say("session_not_starting", "1046 wont start")
+    assert await talk.say("price_question", "how much is it") == ["say_price_posted", "say_back_retry"]
