@@ -59,8 +59,16 @@ def detect(text: str, previous: str) -> str:
     here = weights.get(previous, 0.0)
     if best == previous or weights[best] == 0:
         return previous
-    # A short message that has nothing at all of the language until now, and is wholly in another one, is enough too.
-    wholly = here == 0 and weights[best] >= max(WEAK, 0.5 * len(words)) and (len(words) > 1 or weights[best] >= 1)
+    # A short message that has nothing at all of the language until now, and is wholly in another one, is enough too; but
+    # not if it is all courtesy.
+    table = _tables()[best]
+    said = any(word in table.words for word in words) or weights[best] > _weight(words, table)
+    wholly = (
+        said
+        and here == 0
+        and weights[best] >= max(WEAK, 0.5 * len(words))
+        and (len(words) > 1 or (weights[best] >= 1 and len(words[0]) > 2))
+    )
     return best if weights[best] - here >= MARGIN or wholly else previous
 
 
