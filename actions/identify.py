@@ -6,33 +6,26 @@ Finding the charger that fits a code is the bridge's part (it knows ids and labe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-_UNITS = {
-    word: str(number)
-    for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    )
-} | {"oh": "0", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17"}
-_UNITS |= {"eighteen": "18", "nineteen": "19", "double": ""}
-_TENS = {
-    word: 10 * number
-    for number, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
-    )
-} | {"fourty": 40}
-_SCALES = {"hundred": 100, "thousand": 1000}
+from actions.spoken import in_digits
 
 # Words after a number that make it an amount, a time or a count, and no charger's number.
 _MEASURES = re.compile(
     r"\s*(?:%|°|min(?:ute)?s?\b|mins?\b|h(?:ou)?rs?\b|sec(?:ond)?s?\b|days?\b|weeks?\b|months?\b|years?\b|kwh?\b|kilowatts?\b|watts?\b"
     r"|amps?\b|volts?\b|v\b|a\b|percent\b|pct\b|bucks?\b|dollars?\b|cents?\b|usd\b|cad\b|miles?\b|mi\b|km\b|mph\b|times?\b|x\b|tries\b"
+    r"|minutos?\b|horas?\b|heures?\b|h\b|segundos?\b|secondes?\b|d[ií]as?\b|jours?\b|semanas?\b|semaines?\b|mois\b|a[nñ]os?\b|ans\b"
+    r"|por\s?ciento\b|pour\s?cent\b|pourcent\w*|kilovatios?\b|d[oó]lares\b|pesos\b|piasses?\b|piastres?\b|euros?\b|\$|€"
+    r"|millas?\b|kil[oó]m[eè]t\w+|kms?\b|veces\b|fois\b|intentos?\b|essais?\b|metros?\b|m[eè]tres?\b|personas?\b|personnes?\b"
+    r"|carros?\b|coches?\b|autos?\b|chars?\b|voitures?\b|grados?\b|degr[eé]s?\b"
     r"|ft\b|feet\b|meters?\b|people\b|cars?\b|degrees?\b|[ap]\.?m\b|o'?clock\b|st\b|nd\b|rd\b|th\b|street\b|avenue\b|ave\b|blvd\b)",
     re.IGNORECASE,
 )
 _NAMED = re.compile(
-    r"(?:\b(?:charger|station|unit|post|pole|stall|evse|box|machine|number|num|nr|no|id)\b[\s.:#№-]*(?:number\b|no\b|id\b|is\b|it'?s\b)?[\s.:#-]*|#\s*)"
+    r"(?:\b(?:charger|station|unit|post|pole|stall|bay|spot|pump|evse|box|machine|number|num|nr|id|cargador|estaci[oó]n|poste|puesto"
+    r"|caj[oó]n|m[aá]quina|equipo|n[uú]mero|borne|poteau|place|case|num[eé]ro)\b[\s.:#№-]*"
+    r"(?:(?:number|no|id|is|it'?s|n[uú]mero|num[eé]ro|es|est|el|la|le)\b)?[\s.:#-]*|\bno\b[\s.:#-]*(?=\d|[a-z]{1,3}-?\d)|#\s*)"
     r"(?P<code>(?:[a-z]{1,3}-?|[a-z]{1,2}\s)?[0-9oil]*\d[0-9oil]*(?:-\d+)?)\b",
     re.IGNORECASE,
 )
@@ -44,7 +37,25 @@ _BARE = re.compile(
     r"(?<![\w$€£.,:/-])(?<!\d[\s-])(?P<code>[oil]{0,2}\d[0-9oil]{1,7})(?![\w%:/]|[.,]\d|[\s-]\d{3})", re.IGNORECASE
 )
 # What makes the number behind it something else: an error code, a PIN, or a charger that it is not.
-_OTHER_NUMBER = re.compile(r"(?:\b(?:error|err|fault|code|pin|zip|not|isn'?t)\W{1,3})$", re.IGNORECASE)
+_OTHER_NUMBER = re.compile(
+    r"\b(?:error|erreur|err|fault|falla|code|c[oó]digo|pin|nip|zip|postal|not|isn'?t|exit|salida|sortie|route|ruta|rte|hwy|highway|interstate"
+    r"|autopista|carretera|autoroute|mile|milla|marker|km|kil[oó]metro|kilom[eè]tre|level|nivel|niveau|version|type|tipo|since|until|till|depuis|desde|hasta"
+    r"|no es(?: el| la)?|pas(?: la| le)?)"
+    r"(?:\s(?:code|c[oó]digo|marker|number|n[uú]mero|num[eé]ro|no|postal))?\W{1,3}$",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?:19[89]|20[0-3])\d", re.IGNORECASE)
+_CAR = re.compile(
+    r"\s+(?:tesla|model|nissan|leaf|chevy|chevrolet|bolt|volt|spark|equinox|ford|f-?150|mustang|mach|lightning|kia|niro|soul|ev\d|hyundai|ioniq"
+    r"|kona|bmw|i[348x]|audi|e-?tron|q[48]|vw|volkswagen|id|egolf|golf|rivian|r1[st]|lucid|polestar|volvo|xc40|toyota|prius|honda|prologue"
+    r"|subaru|solterra|jeep|wrangler|mini|fiat|500e|porsche|taycan|mercedes|eq\w+|cadillac|lyriq|gmc|hummer|genesis|mazda|byd|jac|mitsubishi|outlander)\b",
+    re.IGNORECASE,
+)
+# Plugs, roads and cars whose names look like a charger's.
+_NAMES = re.compile(
+    r"(?:(?:km|mi|pk|rte)[\s-]?\d+|j-?1772|ccs-?\d|l[23]|f-?150|i-?\d{1,3}|us-?\d{1,3}|sr-?\d{1,3}|rt-?\d{1,3}|x?c-?[49]0|ex-?[39]0|ev-?\d|id-?\d|bz\d\w*|eq[a-z]\d*|e-?\d{1,2})",
+    re.IGNORECASE,
+)
 # Short words before a number that are no charger prefix ("at 1042", "es el 1042", "au 1042").
 _NO_PREFIX = frozenset(
     [
@@ -69,7 +80,7 @@ _NO_PREFIX = frozenset(
             "ou",
             "que",
         ),
-        *("sa", "ta", "une"),
+        *("sa", "ta", "une", "son", "sus", "tu"),
         "a",
         "am",
         "an",
@@ -105,8 +116,12 @@ _NO_PREFIX = frozenset(
     ]
 )
 
+_NUMBER_ALONE = re.compile(
+    r"\W*(?:(?:the|its|it's|it is|number|charger|el|la|le|es|est|c'est|n[uú]mero|num[eé]ro|dice|says|at|on)\W+)*(?P<word>[^\W\d_]{3,})\W*",
+    re.IGNORECASE,
+)
 _CONNECTOR_NAMED = re.compile(
-    r"\b(?:connector|plug|side|port|outlet|cable|socket|gun|handle|cord)\s*(?:number\s*|no\.?\s*|#\s*)?(?P<value>[1-9]|one|two|three|four|[ab])\b",
+    r"\b(?:connector|plug|side|port|outlet|cable|socket|gun|handle|cord)\s*(?:number\s*|no\.?\s*|#\s*)?(?P<value>[1-9]|one|two|three|four|un[oae]?|dos|deux|tres|trois|[ab])\b",
     re.IGNORECASE,
 )
 _ORDINALS = {"1st": 1, "first": 1, "2nd": 2, "second": 2, "3rd": 3, "third": 3, "4th": 4, "fourth": 4}
@@ -114,14 +129,24 @@ _ORDINAL = re.compile(
     r"\b(?P<value>1st|first|2nd|second|3rd|third|4th|fourth)\s+(?:one|connector|plug|side|port|outlet|cable|socket|gun|handle|cord)\b",
     re.IGNORECASE,
 )
-_SIDE = re.compile(r"\b(?P<value>left|right)\b(?!\s+(?:now|away|here|there|after|before|at|from))", re.IGNORECASE)
+_SIDE = re.compile(
+    r"(?<!tout )(?<!sigue )(?<!todo )\b(?P<value>left|right)\b(?!\s+(?:now|away|here|there|after|before|at|from))",
+    re.IGNORECASE,
+)
 _SIDE_VERB = re.compile(
     r"\b(?:i(?:'ve)?|we|he|she|they|have|has|just|already|that'?s|thats|all)\s+(?:left|right)\b", re.IGNORECASE
 )
 _BARE_CONNECTOR = re.compile(
-    r"\W*(?:(?:its?|it's|the|number|no|#)\s*)*(?P<value>[1-9]|one|two|three|four|a|b)\W*", re.IGNORECASE
+    r"\W*(?:(?:its?|it's|the|number|no|#|el|la|le|es|est|c'est|n[uú]mero|num[eé]ro)\s*)*(?P<value>[1-9]|one|two|three|four|un[oae]?|dos|deux|tres|trois|a|b)\W*",
+    re.IGNORECASE,
 )
-_CONNECTOR_VALUES = {"one": 1, "two": 2, "three": 3, "four": 4, "a": 1, "b": 2}
+_CONNECTOR_VALUES = {"one": 1, "two": 2, "three": 3, "four": 4, "a": 1, "b": 2} | {
+    "un": 1,
+    "uno": 1,
+    "una": 1,
+    "une": 1,
+}
+_CONNECTOR_VALUES |= {"dos": 2, "deux": 2, "tres": 3, "trois": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +163,9 @@ def charger_code(text: str, *, asked: bool = False) -> str | None:
     A number with a name ("charger 42", "#42") or a letter prefix ("CL-1042") counts before a bare one; amounts, times and
     counts never do. The last of several wins: "not 1042, 1043".
     """
-    spoken = _with_spoken_numbers(text)
+    # One word alone ("el siete") is a number only as an answer.
+    alone = _NUMBER_ALONE.fullmatch(text) if asked else None
+    spoken = in_digits(f"number {alone['word']}" if alone else text)
     for pattern in (_NAMED, _PREFIXED):
         found = [match for match in pattern.finditer(spoken) if _names_charger(match, spoken)]
         if found:
@@ -149,18 +176,21 @@ def charger_code(text: str, *, asked: bool = False) -> str | None:
         for match in _BARE.finditer(spoken)
         if _digits(match["code"]) >= shortest
         and not _MEASURES.match(spoken, match.end())
+        and not (_YEAR.fullmatch(match["code"]) and _CAR.match(spoken, match.end()))
         and not _OTHER_NUMBER.search(spoken, 0, match.start())
     ]
     if bare:
         return _clean(bare[-1])
     # An answer that is nothing but one digit ("7") names a charger only where one was asked for.
-    if asked and (alone := re.fullmatch(r"\W*(\d)\W*", spoken)):
-        return alone[1]
+    if asked and (digit := re.fullmatch(r"\W*(\d)\W*", spoken)):
+        return digit[1]
     return None
 
 
 def _names_charger(match: re.Match[str], text: str) -> bool:
-    if _MEASURES.match(text, match.end()) or _OTHER_NUMBER.search(text, 0, match.start()):
+    if _MEASURES.match(text, match.end()) or _OTHER_NUMBER.search(text, 0, match.start("code")):
+        return False
+    if _NAMES.fullmatch(match["code"]):
         return False
     if match.re is not _PREFIXED:
         return True
@@ -212,85 +242,3 @@ def connector_for(said: Side, connectors: Sequence[int]) -> int | None:
     if said.number is not None:
         return said.number if said.number in ordered else None
     return ordered[0] if said.side == -1 else ordered[-1]
-
-
-def _with_spoken_numbers(text: str) -> str:
-    """`text` with runs of spoken numbers written as digits: "ten forty two" → "1042", "one oh four" → "104"."""
-    result: list[str] = []
-    run: list[str] = []
-    for piece in re.findall(r"[^\W\d_]+|\d+|[^\w]+|_", text):
-        word = piece.lower()
-        if word in _UNITS or word in _TENS or word in _SCALES:
-            run.append(word)
-        elif (run and piece.isspace()) or (run and piece == "-"):
-            run.append(" ")
-        else:
-            result += [*_written(run), piece]
-            run = []
-    return "".join([*result, *_written(run)])
-
-
-def _written(run: Iterable[str]) -> list[str]:
-    words = [word for word in run if word != " "]
-    if not words:
-        return []
-    tail = [" "] if list(run)[-1:] == [" "] else []
-    # One such word alone is mostly no number that is meant ("the second one", "try one more"), so it stays a word.
-    if len(words) == 1 or not any(word in _UNITS or word in _TENS for word in words):
-        return ["".join(run)]
-    return ["".join(_groups(words)), *tail]
-
-
-def _groups(words: Sequence[str]) -> Iterable[str]:
-    """Digits of each group: tens take a unit behind them, hundred and thousand multiply, all else stands side by side."""
-    position = 0
-    while position < len(words):
-        scaled, used = _scaled(words, position)
-        if used:
-            yield str(scaled)
-            position += used
-            continue
-        word = words[position]
-        following = words[position + 1] if position + 1 < len(words) else ""
-        if (
-            word in _TENS
-            and following in _UNITS
-            and following not in {"", "oh", "zero", "double"}
-            and len(_UNITS[following]) == 1
-        ):
-            yield str(_TENS[word] + int(_UNITS[following]))
-            position += 2
-            continue
-        if word == "double" and len(_UNITS.get(following, "")) == 1:
-            yield _UNITS[following] * 2
-            position += 2
-            continue
-        yield str(_TENS[word]) if word in _TENS else _UNITS.get(word, "")
-        position += 1
-
-
-def _scaled(words: Sequence[str], position: int) -> tuple[int, int]:
-    """(value, words used) of a number with "hundred" or "thousand" in it that begins at `position`; (0, 0) where there is none."""
-    total = current = used = 0
-    scaled = False
-    for word in words[position:]:
-        if word in _SCALES:
-            if current == 0:
-                break
-            if word == "thousand":
-                total, current = (total + current) * 1000, 0
-            else:
-                current *= 100
-            scaled = True
-        elif word in _TENS and current % 100 == 0:
-            current += _TENS[word]
-        elif word in _UNITS and _UNITS[word] and (current % 10 == 0 and (current % 100 != 10 or not used)):
-            current += int(_UNITS[word])
-        else:
-            break
-        used += 1
-        if not scaled and used >= 2:
-            following = words[position + used : position + used + 1]
-            if not following or following[0] not in _SCALES:
-                break
-    return (total + current, used) if scaled else (0, 0)

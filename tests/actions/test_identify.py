@@ -30,6 +30,25 @@ from actions.identify import Side, charger_code, connector_for, connector_side
         ("ID: 1042.", "1042"),
         ("A-1042", "A-1042"),
         ("im at 1042", "1042"),
+        ("numero mil cuarenta y dos", "1042"),
+        ("es el mil cuarenta y dos", "1042"),
+        ("la mille quarante-deux", "1042"),
+        ("dos dos cero siete", "2207"),
+        ("cuatro mil cuatrocientos diecisiete", "4417"),
+        ("quatre mille quatre cent dix-sept", "4417"),
+        ("numéro quatre-vingt-douze", "92"),
+        ("numéro soixante et onze", "71"),
+        ("six thousand eight hundred and four", "6804"),
+        ("sesenta y ocho cero cuatro", "6804"),
+        ("doble cuatro uno siete", "4417"),
+        ("puesto once", "11"),
+        ("charger seven", "7"),
+        ("1 0 4 2", "1042"),
+        ("c l 1042", "CL-1042"),
+        ("cl guion 1042", "CL-1042"),
+        ("cl tiret mille quarante deux", "CL-1042"),
+        ("no es el 1042, es el 1043", "1043"),
+        ("pas la 1042, la 1043", "1043"),
     ],
 )
 def test_a_charger_is_read_from_the_message(text: str, code: str) -> None:
@@ -50,6 +69,19 @@ def test_a_charger_is_read_from_the_message(text: str, code: str) -> None:
         "12:30",
         "i have 2 cars",
         "at 7 pm",
+        "he intentado tres veces",
+        "ça fait trente minutes",
+        "fifty cents",
+        "on est dix personnes ici",
+        "me cobraron 75 dolares",
+        "does it have j1772",
+        "im on i-95 south",
+        "salida 441 de la autopista",
+        "km 212",
+        "code erreur 1042",
+        "my f150 is here",
+        "my 2019 leaf wont charge",
+        "charger one of your stations",
         "",
         "👍",
     ],
@@ -63,6 +95,11 @@ def test_where_a_charger_was_asked_for_less_is_enough() -> None:
     assert charger_code("42", asked=True) == "42"
     assert charger_code("7", asked=True) == "7"
     assert charger_code("20 minutes already", asked=True) is None
+    assert charger_code("el siete", asked=True) == "7"
+    assert charger_code("la sept", asked=True) == "7"
+    assert charger_code("es el once", asked=True) == "11"
+    assert charger_code("cuarenta y dos", asked=True) == "42"
+    assert charger_code("une minute", asked=True) is None
 
 
 @given(number=st.integers(100, 99999), before=st.sampled_from(["", "charger ", "im at ", "its ", "CL-", "#", "no, "]))
@@ -99,6 +136,8 @@ def test_digits_read_out_one_by_one_are_the_number(digits: list[int]) -> None:
         ("2", True, Side(number=2)),
         ("2", False, None),
         ("second", True, Side(number=2)),
+        ("connector dos", True, Side(number=2)),
+        ("deux", True, Side(number=2)),
         ("i left it plugged in", False, None),
         ("do it right now", False, None),
         ("ok", True, None),
