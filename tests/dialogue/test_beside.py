@@ -107,3 +107,15 @@ async def test_another_one_nearby_is_looked_for_from_the_charger_that_is_known(t
 async def test_anger_while_something_is_open_is_not_asked_what_it_has_said(talk: Talk, text: str) -> None:
     await talk.say("session_not_starting", "1046 wont start")
     assert await talk.say("out_of_scope", text) == ["say_abuse_open", "say_back_retry"]
+
+
+@pytest.mark.parametrize("text", ["yes", "si ya", "oui c'est fait", "DONE"])
+async def test_a_yes_25_minutes_late_is_acted_on_as_the_charger_is_then(
+    talk: Talk, bridge: FakeBridge, text: str
+) -> None:
+    await talk.say("session_not_starting", "1046 wont start")
+    await talk.clock.advance(25 * 60)
+    bridge.chargers["CL-1046"]["connectors"][0]["status"] = "Preparing"
+    assert await talk.say("affirm", text) == START
+    bridge.chargers["CL-1046"]["connectors"][0]["status"] = "Faulted"
+    assert "say_charging" not in await talk.say("affirm", text)
