@@ -18,8 +18,9 @@ NOT_SUPPORTED = frozenset({"NotSupported", "NotImplemented", "UnknownMessage"})
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One charger at one moment. `sessions`, for judges that read them, has the active ones and those that ended of late;
-    `targets` are the connectors that the command touches; `since` is when the present connection began, if there is one.
+    """One charger at one moment. `sessions`, for judges that read them, has the active ones and the command's own, or those
+    that ended of late where it names none; `targets` are the connectors that the command touches; `since` is when the
+    present connection began, if there is one.
     """
 
     now: datetime

@@ -121,10 +121,10 @@ class Facts:
     async def view(self, command: Command, *, with_sessions: bool) -> View:
         live = self._picture.live(command.charger)
         sessions: dict[str, Session] = {}
-        if with_sessions:
+        if with_sessions and command.session is None:
             found = await self._store.sessions(charger=command.charger, limit=20)
             sessions = {session.id: session for session in found}
-        if with_sessions and command.session and command.session not in sessions:
+        elif with_sessions and command.session is not None and command.session not in live.sessions:
             session = await self._store.session(command.session)
             if session is not None:
                 sessions[session.id] = session
