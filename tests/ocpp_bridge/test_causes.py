@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ocpp_bridge.diagnosis.causes import CAUSES, likely_causes
-from ocpp_bridge.diagnosis.facts import Connectivity, Facts, SitePicture
+from ocpp_bridge.diagnosis.facts import Connectivity, Facts, SitePicture, site_picture
 from ocpp_bridge.model import Actor, Attempt, Boot, Charger, Command, Connector, Hold, Session, Status, Token
+from ocpp_bridge.picture import Picture
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 CHARGER = Charger("CL-1", "1", "s", (Connector(1, 1),))
@@ -164,3 +165,16 @@ def test_a_status_from_before_the_socket_was_lost_weighs_less() -> None:
 
 def test_names_are_given_once() -> None:
     assert len({name for name, _ in CAUSES}) == len(CAUSES)
+
+
+@pytest.mark.parametrize(("own_returns", "gone"), [(False, ("CL-1", "CL-2")), (True, ())])
+def test_once_a_charger_is_given_up_those_of_its_site_that_dropped_after_it_count_as_gone(
+    own_returns: bool, gone: tuple[str, ...]
+) -> None:
+    picture = Picture()
+    for name, returns in (("CL-1", own_returns), ("CL-2", True)):
+        picture.provision(replace(CHARGER, id=name))
+        live = picture.live(name)
+        live.connection_since = NOW - timedelta(seconds=14)
+        live.returns_until = NOW + timedelta(seconds=1) if returns else NOW - timedelta(seconds=1)
+    assert site_picture(CHARGER, picture, NOW).gone == gone

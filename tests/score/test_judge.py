@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.conversations import measures
-from sandbox.conversations.history import History
+from sandbox.conversations.history import Acted, History
 from sandbox.conversations.judge import Verdict, judge
 from sandbox.conversations.scenario import Scenario
 from tests.score.made import ADA, BEN, BOOK, SCENARIO, Story, charger, connector, scenario
@@ -173,6 +173,36 @@ def test_a_slow_bot_is_measured_as_slow_whatever_the_charger_took(tmp_path: Path
     assert (start.command_p95_s, start.told_p95_s) == (pytest.approx(20.5), pytest.approx(50.5))
     assert measures.row("x", [found]).first_words_p95_s == pytest.approx(20.0)
     assert next(each for each in measures.speeds([found]) if each.kind == "rfid").count == 0
+
+
+def test_a_lock_has_its_effect_when_the_plug_is_out_and_the_stop_before_it_is_a_step_of_it(tmp_path: Path) -> None:
+    story = Story(charger(connector(1, token=ADA, power_w=7200), connector(2))).driver(0, "cable stuck at 7001")
+    story.call(1, "RemoteStopTransaction", transactionId="10")
+    story.state(3, charger(connector(1, "Finishing", car=True), connector(2)))
+    story.call(4, "UnlockConnector", "Unlocked", connectorId=1).bot(
+        5, "Charger 7001 says it let go. Pull the plug out."
+    )
+    story.state(40, charger(connector(1), connector(2))).bot(41, "The cable is out.")
+    [cure] = verdict(scenario(tmp_path), story.end(50)).cures
+    # Of the four seconds to the command two were the charger's, which ended its session; the pull was the driver's.
+    assert (cure.kind, cure.to_command_s, cure.to_words_s) == ("unlock", pytest.approx(2.0), pytest.approx(1.0))
+
+
+def test_a_second_try_of_a_lock_is_measured_from_the_end_of_the_pause(tmp_path: Path) -> None:
+    held = charger(connector(1, "Finishing", car=True, held=True), connector(2))
+    story = Story(held).driver(0, "cable stuck at 7001").call(1, "UnlockConnector", "UnlockFailed", connectorId=1)
+    story.call(33, "UnlockConnector", "Unlocked", connectorId=1).state(35, charger(connector(1), connector(2)))
+    [cure] = verdict(scenario(tmp_path), story.bot(36, "The cable is out.").end(50)).cures
+    assert cure.to_command_s == pytest.approx(2.0)  # 31 s is the earliest that it could have come
+
+
+def test_a_plug_put_in_counts_like_a_word(tmp_path: Path) -> None:
+    story = Story(charger(connector(1), connector(2))).driver(0, "7001 wont start").bot(1, "Push the plug in.")
+    story.history.acted.append(Acted(60, "ada", "plug", "CL-7001", 1, True))
+    story.call(62, "RemoteStartTransaction", connectorId=1, idTag=ADA)
+    story.state(64, charger(connector(1, token=ADA, power_w=7200), connector(2)))
+    [cure] = verdict(scenario(tmp_path), story.bot(65, "It's charging now.").end(70)).cures
+    assert (cure.to_command_s, cure.to_words_s) == (pytest.approx(2.0), pytest.approx(1.0))
 
 
 def test_a_message_without_an_answer_is_counted(tmp_path: Path) -> None:
