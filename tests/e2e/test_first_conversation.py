@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -34,6 +35,21 @@ def test_charging_is_said_only_after_the_transaction_has_started(stack: Stack) -
     assert running is not None
     assert moment(running["started_at"]) < moment(said["at"])
     assert len(stack.sessions("CL-1042")) == 1
+
+
+def test_how_a_message_was_taken_is_kept_for_the_trainers(stack: Stack) -> None:
+    driver = TerminalDriver(stack)
+    driver.say("let me talk to somebody on the phone, 613 555 0142")
+    headers = {"Authorization": f"Bearer {stack.key('TRAFFIC_KEY')}"}
+
+    def taken() -> dict[str, Any] | None:
+        lines = httpx.get(f"{stack.bot}/v1/traffic", headers=headers, trust_env=False).json()["lines"]
+        return next((line for line in lines if "on the phone" in line["text"] and line.get("understood")), None)
+
+    line = until("Rasa has told how it took the message", taken, 30, 0.2)
+    assert line["text"] == "let me talk to somebody on the phone, [number]"
+    assert line["understood"]["intent"] == line["understood"]["ranking"][0][0] == "talk_to_human"
+    assert line["understood"]["said"]
 
 
 def test_a_charger_named_in_the_first_message_is_not_asked_for(stack: Stack) -> None:
