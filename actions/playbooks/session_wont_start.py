@@ -137,6 +137,10 @@ async def _session_runs(
             async for step in follow(ports, contact, command):
                 yield step
             return
+    if dry and "no_energy" in seen.causes:  # the meter stands still: the charger's own doing, so somewhere else
+        async for step in _go_elsewhere(ports, seen, Say("say_no_energy", {"charger": seen.charger.label})):
+            yield step
+        return
     async for step in running(seen.charger, plug, session, contact.driver):
         yield step
 

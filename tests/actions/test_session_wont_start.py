@@ -387,3 +387,12 @@ async def test_a_driver_who_has_pushed_the_plug_in_twice_is_sent_on(bridge: Fake
 async def test_a_meter_that_stands_still_leads_somewhere_else(bridge: FakeBridge, chargers: BridgeClient) -> None:
     bridge.ends = [{"state": "not_verified", "outcome": "no_energy"}]
     assert (await play(chargers, NOT_STARTING)).said == ["say_starting", "say_no_energy", "say_next_none"]
+
+
+async def test_who_asks_again_while_the_meter_stands_still_is_sent_on_too(
+    bridge: FakeBridge, chargers: BridgeClient
+) -> None:
+    dry = {**session("drv-ada", 0), "power_w": 0}
+    bridge.chargers["CL-1042"] = charger("1042", connector(1, "Charging", session=dry))
+    bridge.causes = ["no_energy"]
+    assert (await play(chargers, NOT_STARTING)).said == ["say_no_energy", "say_next_none"]
