@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.trainer.models.compare import answer, on_folds
+from bot.trainer.models.compare import likeliest, on_folds
 from bot.trainer.models.worker import Cancelled, Progress, Worker, WorkerError
 from chargeline.processes import ROOT, model_worker
 from chargeline.settings import Settings
@@ -60,9 +60,9 @@ class Trainer:
         made: dict[str, Any] = await self.worker.call("train", out=str(self.folder), name=name, **how)
         return made
 
-    async def answers(self, name: str, *texts: str) -> list[str]:
+    async def heard(self, name: str, *texts: str) -> list[str]:
         model = str(self.folder / f"{name}.tar.gz")
-        return [answer(one) for one in await self.worker.call("parse", model=model, texts=list(texts))]
+        return [likeliest(one)[0] for one in await self.worker.call("parse", model=model, texts=list(texts))]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -88,12 +88,12 @@ async def test_a_label_that_was_written_is_understood_by_the_next_model(trainer:
     assert made["examples"] == 18
     assert {"checking the data", "learning meanings"} <= {one.phase for one in seen}
     said = "the gizmo hugs my port"
-    [before] = await trainer.answers("before", said)
+    [before] = await trainer.heard("before", said)
     meant = "payment_failed" if before != "payment_failed" else "greet"
     trainer.write(f"- intent: {meant}\n  examples: |\n    - {said}\n    - gizmo hugging it\n")
     await trainer.train("after")
-    assert await trainer.answers("after", said, "the plug is stuck") == [meant, "connector_stuck"]
-    assert await trainer.answers("after", "/greet") == await trainer.answers("after", "greet")
+    assert await trainer.heard("after", said, "the plug is stuck") == [meant, "connector_stuck"]
+    assert await trainer.heard("after", "/greet") == await trainer.heard("after", "greet")
 
 
 async def test_a_broken_file_is_named_with_its_line_and_makes_no_model(trainer: Trainer) -> None:
@@ -116,7 +116,7 @@ async def test_cross_validation_reads_each_message_with_a_model_that_does_not_kn
     trainer.write()
     folds = on_folds(await trainer.worker.call("cross_validate", folds=3))
     assert folds["messages"] == 18
-    assert 0.3 < folds["accuracy"] < 1.0
+    assert 0.3 < folds["accuracy"] <= 1.0
 
 
 async def test_what_means_the_same_lies_together(trainer: Trainer) -> None:

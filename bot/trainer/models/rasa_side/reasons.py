@@ -48,5 +48,6 @@ def reason_of(error: BaseException) -> Dict[str, Any]:
     if place:
         found.setdefault("file", relative(place.group(1)))
         found.setdefault("line", int(place.group(2) or place.group(3)))
+        text = text[: place.start()] + text[place.end() :]
     words = " ".join(text.split()) or type(told).__name__
     return {"reason": words[:500], **found}

@@ -27,6 +27,7 @@ from rasa.validator import Validator
 from sklearn.model_selection import StratifiedKFold
 
 from bot.nlu.normalise import words_of
+from bot.trainer.models.rasa_side.faults import DataFault, refuse_broken_files
 from bot.trainer.models.rasa_side.files import fresh
 from bot.trainer.models.rasa_side.memory import Progress
 from bot.trainer.models.rasa_side.reading import Reader
@@ -41,13 +42,6 @@ _COMPONENTS = {
     "RulePolicy": "learning rules",
     "RegexEntityExtractor": "learning patterns",
 }
-
-
-class DataFault(ValueError):
-    """The data cannot make a model that works; the message says what to mend."""
-
-    def __init__(self, message: str, file: Optional[str] = None, line: Optional[int] = None) -> None:
-        super().__init__(message + (f' in "{file}", line {line}' if file and line else ""))
 
 
 def words(text: str) -> str:
@@ -79,6 +73,7 @@ def train(out: Path, name: str, progress: Progress) -> Dict[str, Any]:
 
 def data_of() -> TrainingDataImporter:
     """Raises DataFault where there is nothing to learn from, and what Rasa raises of a broken file."""
+    refuse_broken_files(DATA, DOMAIN)
     importer = TrainingDataImporter.load_from_config(CONFIG, DOMAIN, [DATA])
     if importer.get_domain().is_empty() or importer.get_stories().is_empty() or not importer.get_nlu_data().intent_examples:
         raise DataFault("a domain, rules and messages are needed; one of them is missing")
