@@ -60,7 +60,7 @@ def texts_of(words: Words) -> dict[tuple[str, str, str], str]:
     }
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     ends=st.sampled_from(["\n", "\r\n"]),
     edits=st.lists(st.tuples(st.sampled_from(PLACES), TEXTS), max_size=6),
