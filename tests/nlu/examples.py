@@ -12,6 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 TRAINING = ROOT / "data/nlu"
 DEVELOPMENT = Path(__file__).parent / "dev"
+BLIND = Path(__file__).parent / "blind"  # a second set, for judging only
 LANGUAGES = ("en", "es", "fr")
 _ENTITY = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
@@ -42,6 +43,6 @@ def training() -> list[Example]:
     ]
 
 
-def development(name: str) -> list[Example]:
+def development(name: str, folder: Path = DEVELOPMENT) -> list[Example]:
     """`name`: a language, `hazards` or `hazard_slang`."""
-    return list(examples(DEVELOPMENT / f"{name}.yml", name if name in LANGUAGES else "en"))
+    return list(examples(folder / f"{name}.yml", name if name in LANGUAGES else "en"))
