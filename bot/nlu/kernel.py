@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Dict, List, NamedTuple, Text
 
 import numpy as np
-from scipy.linalg.lapack import spotrf, spotri
+from scipy.linalg.lapack import spotrf, spotrs, strtri
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
 from scipy.special import log_softmax
@@ -49,14 +49,12 @@ def fit(alike: np.ndarray, targets: np.ndarray, ridge: float) -> Fitted:
     diagonal = np.arange(len(alike))
     alike[diagonal, diagonal] += np.float32(ridge)
     factor, failed = spotrf(alike.T, lower=1, overwrite_a=1)
-    if not failed:
-        inverse, failed = spotri(factor, lower=1, overwrite_c=1)
     if failed:
         raise Singular(f"likenesses cannot be factorised (ridge {ridge})")
-    own = np.diag(inverse).copy()
-    lower = np.tril(inverse)
-    wanted = targets.astype(np.float32)
-    weights = lower @ wanted + lower.T @ wanted - own[:, None] * wanted
+    weights, _ = spotrs(factor, targets.astype(np.float32), lower=1)
+    factor, _ = strtri(factor, lower=1, overwrite_c=1)
+    # The diagonal of the inverse: its factors are this triangle, transposed and as it is.
+    own = np.einsum("ij,ij->j", factor, factor)
     return Fitted(weights, targets - weights / own[:, None])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, List, Text
 
@@ -60,6 +61,14 @@ class EnglishSentenceFeaturizer(SentenceFeaturizer):
 
     @staticmethod
     def encoder() -> Callable[[List[Text]], Any]:
-        # One at a time: eight-bit weights are scaled by what is in a batch, so a message's neighbours would change its vector.
+        # Each by itself: eight-bit weights are scaled by what is in a batch, so a message's neighbours would change its vector.
+        # Two at the same time where there are many, in training.
         encode = _encode_one()
-        return lambda texts: [encode(text) for text in texts]
+
+        def encoded(texts: List[Text]) -> List[np.ndarray]:
+            if len(texts) == 1:
+                return [encode(texts[0])]
+            with ThreadPoolExecutor(2) as pool:
+                return list(pool.map(encode, texts))
+
+        return encoded
