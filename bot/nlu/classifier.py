@@ -53,7 +53,8 @@ def embeddings_of(messages: List[Message]) -> Dict[Text, np.ndarray]:
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class SmsIntentClassifier(IntentClassifier, GraphComponent):
     """`ridge` holds the weights small, `width` is how fast nearness of embeddings falls off, `shares` what each featurizer's
-    embedding weighs against the counts, by its alias.
+    embedding weighs against the counts, by its alias. `wary` names intents that are never to be missed: one that is at least so
+    likely changes places with the likeliest, at the likeliest's confidence.
     """
 
     @classmethod
@@ -62,7 +63,7 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        return {"ridge": 0.7, "width": 1.0, "shares": {}, "ranking_length": LABEL_RANKING_LENGTH}
+        return {"ridge": 0.7, "width": 1.0, "shares": {}, "wary": {}, "ranking_length": LABEL_RANKING_LENGTH}
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = {**self.get_default_config(), **config}
@@ -89,7 +90,8 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
     def validate_config(cls, config: Dict[Text, Any]) -> None:
         """Raises ValueError for numbers that are not above 0."""
         merged = {**cls.get_default_config(), **config}
-        for name, value in {"ridge": merged["ridge"], "width": merged["width"], **merged["shares"]}.items():
+        numbers = {"ridge": merged["ridge"], "width": merged["width"], **merged["shares"], **merged["wary"]}
+        for name, value in numbers.items():
             if float(value) <= 0:
                 raise ValueError(f"SmsIntentClassifier: {name} must be above 0")
 
@@ -148,6 +150,7 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
     def process(self, messages: List[Message]) -> List[Message]:
         said = [message for message in messages if message.get(TEXT)]
         for message, confidences in zip(said, self._confidences(said), strict=True):
+            self._put_first(confidences)
             ranking = [
                 {"name": self._labels[index], "confidence": float(confidences[index])}
                 for index in np.argsort(-confidences)
@@ -169,6 +172,12 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
             near = kernel.nearness(now[kind], rows, self._config["width"])
             scores += np.float32(shares[kind]) * (near @ self._weights)
         return np.exp(log_softmax(self._sharpness * scores, axis=1))
+
+    def _put_first(self, confidences: np.ndarray) -> None:
+        for intent, least in self._config["wary"].items():
+            if intent in self._labels and confidences[self._labels.index(intent)] >= least:
+                both = [self._labels.index(intent), int(confidences.argmax())]
+                confidences[both] = confidences[both[::-1]]
 
     def _shares(self) -> Dict[Text, float]:
         """By the embeddings that were learned; 1 for one that the configuration does not name."""

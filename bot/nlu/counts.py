@@ -1,11 +1,12 @@
 """What a message is made of, counted: words, pairs of words and groups of letters, each rare one weighing more (tf-idf).
 
-Each kind is brought to unit length, so that neither swamps the other nor the sentence embedding beside them. Kept as plain
-arrays; scikit-learn does the counting.
+Accents are left out, as drivers leave them out. Each kind is brought to unit length, so that neither swamps the other nor
+the sentence embedding beside them. Kept as plain arrays; scikit-learn does the counting.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Dict, List, Text
 
 import numpy as np
@@ -18,6 +19,10 @@ KINDS: Dict[Text, Dict] = {
     "words": {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
     "letters": {"analyzer": "char_wb", "ngram_range": (3, 5)},
 }
+
+
+def unaccented(text: Text) -> Text:
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
 
 
 class Counts:
@@ -38,7 +43,7 @@ class Counts:
         pieces, rarity = {}, {}
         for kind, options in KINDS.items():
             counter = CountVectorizer(lowercase=False, **options)
-            counted = counter.fit_transform(texts)
+            counted = counter.fit_transform(map(unaccented, texts))
             pieces[kind] = [str(piece) for piece in counter.get_feature_names_out()]
             rarity[kind] = TfidfTransformer().fit(counted).idf_
         return cls(pieces, rarity)
@@ -47,7 +52,7 @@ class Counts:
         """One row a text; each kind at unit length, a repeated piece counting 1 + ln(times)."""
         blocks = []
         for kind, counter in self._counters.items():
-            counted = csr_matrix(counter.transform(texts), dtype=np.float64)
+            counted = csr_matrix(counter.transform(map(unaccented, texts)), dtype=np.float64)
             counted.data = (1.0 + np.log(counted.data)) * self._rarity[kind][counted.indices]
             blocks.append(normalize(counted))
         return hstack(blocks, format="csr")

@@ -88,6 +88,16 @@ class Classifier(unittest.TestCase):
         self.assertAlmostEqual(sum(each["confidence"] for each in ranking), 1.0, places=5)
         self.assertEqual(ranking, sorted(ranking, key=lambda each: -each["confidence"]))
 
+    def test_an_intent_that_must_not_be_missed_comes_first_when_it_is_likely_enough(self):
+        text = "visa, but the plug"
+        plain = self.ranked(self.made, text)
+        for least, first in ((plain[1]["confidence"] * 0.9, plain[1]["name"]), (0.99, plain[0]["name"])):
+            config = {**CONFIG, "wary": {plain[1]["name"]: least}}
+            wary = SmsIntentClassifier.load(config, self.storage, self.resource, CONTEXT)
+            ranking = self.ranked(wary, text)
+            self.assertEqual(ranking[0]["name"], first)
+            self.assertAlmostEqual(ranking[0]["confidence"], plain[0]["confidence"], places=2)
+
     def test_what_is_stored_comes_back_the_same(self):
         loaded = SmsIntentClassifier.load(CONFIG, self.storage, self.resource, CONTEXT)
         for text in ("plug", "no pasa la visa", "👋", "?"):
