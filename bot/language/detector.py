@@ -67,7 +67,7 @@ def detect(text: str, previous: str) -> str:
         said
         and here == 0
         and weights[best] >= max(WEAK, 0.5 * len(words))
-        and (len(words) > 1 or (weights[best] >= 1 and len(words[0]) > 2))
+        and (len(words) > 1 or (weights[best] >= 1 and len(spaced) > 2))
     )
     return best if weights[best] - here >= MARGIN or wholly else previous
 

@@ -56,6 +56,7 @@ def test_a_driver_does_not_lose_the_language_by_one_message(language: str) -> No
         ("ok thanks", "es", "es"),
         ("ya", "en", "en"),
         ("go", "fr", "fr"),
+        ("¡", "en", "en"),
     ],
 )
 def test_one_message(text: str, previous: str, language: str) -> None:
