@@ -163,7 +163,7 @@ async def test_a_digression_is_answered_and_the_question_comes_again(line: Line)
     reply = await line.texts("a3", "thanks")
     assert "welcome" in reply
     assert "Which charger" in reply
-    assert "only help with charging" in await line.texts("a3", "whats the weather tomorrow")
+    assert "charging at our stations" in await line.texts("a3", "whats the weather tomorrow")
     assert "Charging: 1042" in await line.texts("a3", "ten forty two")
 
 
