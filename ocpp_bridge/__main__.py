@@ -16,9 +16,10 @@ from chargeline.imports import note_missing_modules
 from chargeline.logs import configure
 from chargeline.settings import Settings, SettingsError
 from chargeline.sqlite import SchemaTooNew
-from ocpp_bridge.bridge import BACKLOG, Bridge
+from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.importing import ImportProblem
 from ocpp_bridge.server.channel import Proxies
+from ocpp_bridge.server.websocket import BACKLOG
 from ocpp_bridge.store import open_store
 
 log = structlog.get_logger(__name__)

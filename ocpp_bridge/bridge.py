@@ -29,7 +29,7 @@ from ocpp_bridge.picture import Picture
 from ocpp_bridge.recorder import Recorder
 from ocpp_bridge.reports import Reports
 from ocpp_bridge.server.channel import Proxies
-from ocpp_bridge.server.websocket import ChargerServer
+from ocpp_bridge.server.websocket import BACKLOG, ChargerServer
 from ocpp_bridge.store.base import BridgeStore
 from ocpp_bridge.versions.v16 import V16
 from ocpp_bridge.versions.v21 import V21
@@ -37,7 +37,6 @@ from ocpp_bridge.versions.v201 import V201
 from ocpp_bridge.watches import Watches
 
 log = structlog.get_logger(__name__)
-BACKLOG = 4096  # chargers of a whole network may reconnect in the same second
 
 
 class Bridge:

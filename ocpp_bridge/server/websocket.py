@@ -34,6 +34,7 @@ from ocpp_bridge.versions.base import Version
 log = structlog.get_logger(__name__)
 LIBRARY_LOG = logging.getLogger("ocpp_bridge.websockets")
 LIBRARY_LOG.setLevel(logging.CRITICAL)  # a port scan or a dead peer is no error of ours, and is no stack trace
+BACKLOG = 4096  # chargers of a whole network may reconnect in the same second
 MAX_FRAME = 256 * 1024  # bytes; longer ones close the connection with 1009
 PING_S = 30.0  # a charger that misses one is offline within a minute
 OPEN_TIMEOUT_S = 15.0
@@ -74,6 +75,7 @@ class ChargerServer:
         server = await serve(
             self._serve,
             sock=listener,
+            backlog=BACKLOG,  # else the event loop cuts the listening socket's own down to 100
             ssl=tls,
             process_request=self._process_request,
             select_subprotocol=self._select_subprotocol,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket as sockets
+import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +16,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ocpp_bridge.server.handshake import identity_of
 from ocpp_bridge.server.passwords import basic_credentials, hashed, matches
+from ocpp_bridge.server.websocket import BACKLOG
 from tests.ocpp_bridge.conftest import Running
 from tests.ocpp_bridge.scripted import PATIENCE_S, ScriptedCharger
+
+_LIMIT = Path("/proc/sys/net/core/somaxconn")
+SOMAXCONN = int(_LIMIT.read_text(encoding="ascii")) if _LIMIT.exists() else 0
 
 
 @pytest.mark.parametrize(
@@ -132,6 +139,15 @@ async def test_a_flapping_charger_disturbs_nobody(running: Running) -> None:
         assert "currentTime" in await neighbour.send("Heartbeat")
         async with running.charger() as charger:
             await charger.boot()
+
+
+@pytest.mark.skipif(not SOMAXCONN, reason="only Linux tells how long the queue of a socket is")
+async def test_a_whole_network_may_knock_in_the_same_moment(running: Running) -> None:
+    """What does not fit into the queue of new connections is dropped, and tried again by the charger seconds later."""
+    [server] = running.bridge.chargers._servers
+    [listening] = server.sockets
+    told = listening.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, 32)
+    assert struct.unpack_from("I", told, 28)[0] == min(BACKLOG, SOMAXCONN)
 
 
 HOSTILE: list[tuple[Any, str]] = [
