@@ -49,7 +49,8 @@ class Line:
             },
         }
         answer = await self.http.post("/webhooks/rest/webhook?stream=true", json=body)
-        return [orjson.loads(line) for line in answer.text.splitlines() if line.strip()]
+        said = [orjson.loads(line) for line in answer.text.splitlines() if line.strip()]
+        return [one for one in said if "understood" not in one]  # how it was taken is for the inbox, not for the driver
 
     async def texts(self, conversation: str, text: str, **metadata: Any) -> str:
         replies = await self.say(conversation, text, **metadata)
