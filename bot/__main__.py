@@ -10,11 +10,12 @@ import sys
 import uvloop
 
 from bot.drivers import DriversFileError
-from bot.front_door import CannotListen, front_door
+from bot.front_door import front_door
 from bot.identity.embeds import EmbedsFileError
 from chargeline.imports import note_missing_modules
 from chargeline.logs import configure
 from chargeline.mongo import PyMongoError
+from chargeline.serving import CannotListen
 from chargeline.settings import Settings, SettingsError
 from chargeline.sqlite import SchemaTooNew
 

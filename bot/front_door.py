@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -47,18 +46,14 @@ from bot.store.sqlite import SqliteStore
 from bot.turns import Turns
 from chargeline import mongo
 from chargeline.clock import Clock, SystemClock, clock_from
+from chargeline.serving import listener, serving
 from chargeline.settings import Settings
 from chargeline.web import Problem, install_problem_details, json_response
 
 log = structlog.get_logger(__name__)
 
 _MAX_REQUEST = whatsapp.MAX_BODY + 65536  # each route has its own, smaller limit
-_END_S = 2.0  # how long requests that are being answered may take when the front door ends
 _LANES = 500  # conversations looked after at one time; calls to Rasa and the carrier are bounded apart
-
-
-class CannotListen(RuntimeError):
-    """The front door's port is taken; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +199,8 @@ async def front_door(
         app.blueprint(web.blueprint(settings, callers, embeds, store, inbox, feed, drivers, live, metrics, clock, wall))
         app.blueprint(desk.blueprint(settings.operator_key, store, replies, drivers, feed))
         app.blueprint(traffic.blueprint(settings.traffic_key, store, drivers, clock))
-        listener = _listener(settings.host, settings.bot_port if port is None else port)
-        await stack.enter_async_context(_serving(app, listener, feed))
+        bound = listener(settings.host, settings.bot_port if port is None else port, "BOT_PORT")
+        await stack.enter_async_context(serving(app, bound, feed.close))  # open event streams would hold it open
         running = [asyncio.create_task(lane.run(), name=name) for name, lane in lanes.items()]
 
         async def end_lanes() -> None:
@@ -214,7 +209,7 @@ async def front_door(
             await asyncio.gather(*running, return_exceptions=True)
 
         stack.push_async_callback(end_lanes)
-        listening: int = listener.getsockname()[1]
+        listening: int = bound.getsockname()[1]
         log.info("front_door_open", host=settings.host, port=listening)
         yield listening
         log.info("front_door_closing")
@@ -232,50 +227,6 @@ def _session_key(settings: Settings) -> bytes:
         return settings.web_session_key.encode()
     log.warning("web_session_key_missing", effect="visitors' sessions end with this process; set WEB_SESSION_KEY")
     return secrets.token_bytes(32)
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises CannotListen where the port is taken or the address is not ours."""
-    listener: socket.socket | None = None
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        if listener is not None:
-            listener.close()
-        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    return listener
-
-
-@asynccontextmanager
-async def _serving(app: Sanic[Any, Any], listener: socket.socket, feed: Feed) -> AsyncIterator[None]:
-    # Sanic leaves most of its server object's methods untyped, hence Any.
-    server: Any = await app.create_server(
-        sock=listener,
-        return_asyncio_server=True,
-        access_log=False,
-        asyncio_server_kwargs={"start_serving": False},
-    )
-    await server.startup()
-    await server.before_start()
-    await server.start_serving()
-    await server.after_start()
-    try:
-        yield
-    finally:
-        feed.close()  # open event streams would hold the server open: they end first
-        server.close()
-        await server.before_stop()
-        deadline = asyncio.get_running_loop().time() + _END_S
-        while server.connections and asyncio.get_running_loop().time() < deadline:
-            for connection in list(server.connections):
-                connection.close_if_idle()
-            await asyncio.sleep(0.02)
-        for connection in list(server.connections):
-            connection.abort()
-        await server.after_stop()
 
 
 def _app(

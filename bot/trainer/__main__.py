@@ -7,9 +7,10 @@ import signal
 import sqlite3
 import sys
 
-from bot.trainer.app import CannotListen, desk
+from bot.trainer.app import desk
 from bot.trainer.signin import KeysError
 from chargeline.logs import configure
+from chargeline.serving import CannotListen
 from chargeline.settings import Settings, SettingsError
 from chargeline.sqlite import SchemaTooNew
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import mimetypes
 import secrets
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -21,21 +19,17 @@ from bot.trainer.parts import PARTS
 from bot.trainer.signin import SignIn, read_keys, trainer_of
 from chargeline.clock import Clock, SystemClock
 from chargeline.processes import ROOT
+from chargeline.serving import listener, serving
 from chargeline.settings import Settings
 from chargeline.web import Problem, install_problem_details, json_response
 
 log = structlog.get_logger(__name__)
 
 PAGE = Path(__file__).parent / "page"
-_END_S = 2.0  # how long requests that are being answered may take when the desk ends
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-
-class CannotListen(RuntimeError):
-    """The desk's port is taken; the message says which."""
 
 
 @asynccontextmanager
@@ -51,9 +45,9 @@ async def desk(
     async with AsyncExitStack() as stack:
         for part in parts:
             app.blueprint(await stack.enter_async_context(part(room)))
-        listener = _listener(settings.private_host, settings.desk_port if port is None else port)
-        await stack.enter_async_context(_serving(app, listener))
-        listening: int = listener.getsockname()[1]
+        bound = listener(settings.private_host, settings.desk_port if port is None else port, "DESK_PORT")
+        await stack.enter_async_context(serving(app, bound))
+        listening: int = bound.getsockname()[1]
         log.info("desk_open", host=settings.private_host, port=listening)
         yield listening
 
@@ -111,44 +105,3 @@ def _file(name: str) -> HTTPResponse:
         raise Problem(404, "not-found", "There is no such file.")
     kind = {".js": "text/javascript"}.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "text/plain"
     return raw((PAGE / name).read_bytes(), content_type=kind if kind.startswith("image/") else f"{kind}; charset=utf-8")
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises CannotListen where the port is taken or the address is not ours."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise CannotListen(f"cannot listen on {host}:{port} (DESK_PORT): {error.strerror or error}") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise CannotListen(f"cannot listen on {host}:{port} (DESK_PORT): {error.strerror or error}") from error
-    return listener
-
-
-@asynccontextmanager
-async def _serving(app: Sanic[Any, Any], listener: socket.socket) -> AsyncIterator[None]:
-    # Sanic leaves most of its server object's methods untyped, hence Any.
-    server: Any = await app.create_server(
-        sock=listener, return_asyncio_server=True, access_log=False, asyncio_server_kwargs={"start_serving": False}
-    )
-    await server.startup()
-    await server.before_start()
-    await server.start_serving()
-    await server.after_start()
-    try:
-        yield
-    finally:
-        server.close()
-        await server.before_stop()
-        deadline = asyncio.get_running_loop().time() + _END_S
-        while server.connections and asyncio.get_running_loop().time() < deadline:
-            for connection in list(server.connections):
-                connection.close_if_idle()
-            await asyncio.sleep(0.02)
-        for connection in list(server.connections):
-            connection.abort()
-        await server.after_stop()

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx
 import structlog
 
+from chargeline.ports import free_ports
 from chargeline.processes import ROOT, all_processes
 from chargeline.settings import SANDBOX_STRIPE_KEY, Settings, secret_settings
 
@@ -30,17 +30,6 @@ PORTS = ("BOT_PORT", "OCPP_PORT", "BRIDGE_PORT", "RASA_PORT", "ACTIONS_PORT", "S
 
 class StackError(Exception):
     """The product could not be started; the message says why, with the end of its log."""
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def environment(var: Path, network: Path, speed: float, epoch: float) -> dict[str, str]:

@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ import httpx
 import psutil
 import uvloop
 
+from chargeline.ports import free_port
 from tests.bench.acts import Act, ApiLane, charged, play, tokens
 from tests.bench.chargers import BenchCharger, all_of, fleet, identity
 
@@ -47,13 +47,6 @@ class Row:
     target: str
     measured: str
     holds: bool | None = None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -18,9 +18,10 @@ import psutil
 import uvloop
 from aiohttp import web
 
+from chargeline.ports import free_port
 from sandbox.carrier.journal import read_journal
 from sandbox.carrier.signing import Post
-from tests.bench.bench_bridge import Row, free_port, listening, print_table, process
+from tests.bench.bench_bridge import Row, listening, print_table, process
 from tests.bench.bench_front_door import at_rate, percentile, spread
 from tests.bot.fake_rasa import FakeRasa
 from tests.channels.lines import env_for

@@ -19,7 +19,8 @@ import psutil
 import uvloop
 from aiohttp import web
 
-from tests.bench.bench_bridge import Row, free_port, listening, print_table, process
+from chargeline.ports import free_port
+from tests.bench.bench_bridge import Row, listening, print_table, process
 from tests.bot.doors import Door, settings_env
 from tests.bot.fake_actions import FakeActions
 from tests.bot.fake_carrier import FakeCarrier

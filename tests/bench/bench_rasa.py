@@ -25,9 +25,10 @@ from pathlib import Path
 import httpx
 import psutil
 
+from chargeline.ports import free_port
 from chargeline.processes import ROOT, Process, all_processes, environment_of
 from chargeline.settings import Settings
-from tests.bench.bench_bridge import Row, free_port, print_table
+from tests.bench.bench_bridge import Row, print_table
 from tests.nlu.examples import LANGUAGES, development
 
 READY_S, WORKER_MIB = 35.0, 900.0

@@ -24,9 +24,10 @@ import httpx
 from bot.trainer.app import desk
 from bot.trainer.models.part import part
 from bot.trainer.models.shelf import Shelf
+from chargeline.ports import free_port
 from chargeline.processes import ROOT
 from chargeline.settings import Settings
-from tests.bench.bench_bridge import Row, free_port, print_table
+from tests.bench.bench_bridge import Row, print_table
 from tests.bench.bench_rasa import SMALL_TALK, Worker, workers
 
 SENDERS = 8

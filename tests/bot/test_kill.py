@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,18 +12,12 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from chargeline.ports import free_port
 from tests.bot.doors import ADA, Door, until
 from tests.bot.fake_carrier import FakeCarrier
 from tests.bot.fake_rasa import FakeRasa, Turn
 
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 async def start(env: dict[str, str], port: int) -> asyncio.subprocess.Process:

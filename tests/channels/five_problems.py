@@ -16,8 +16,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from chargeline.ports import free_port
 from chargeline.settings import SANDBOX_CARRIER_SID
-from tests.e2e.stack import Stack, free_port
+from tests.e2e.stack import Stack
 
 ADA, BEN, GRACE, STRANGER = "+16135550101", "+16135550102", "+15125550107", "+16135550199"
 LINES = ("sms", "whatsapp")

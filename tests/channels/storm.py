@@ -13,7 +13,6 @@ import asyncio
 import os
 import random
 import re
-import socket
 import sqlite3
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from typing import Protocol
 
 import aiohttp
 
+from chargeline.ports import free_port
 from chargeline.settings import SANDBOX_CARRIER_SID
 from sandbox.carrier.journal import append, read_journal
 from sandbox.carrier.network import Line, Message
@@ -72,12 +72,6 @@ class Report:
     @property
     def is_clean(self) -> bool:
         return not (self.lost or self.doubled or self.disordered or self.beside)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def line_of(number: str) -> Line:

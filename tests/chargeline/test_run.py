@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chargeline.ports import free_port
 from chargeline.processes import ROOT, Process, all_processes
 from chargeline.run import CannotRun, check_ports, make_keys, run_settings
 from chargeline.settings import Settings, secret_settings
@@ -56,12 +57,6 @@ def test_a_port_in_use_is_named_with_the_setting_that_moves_it() -> None:
         process = Process("bot", "", [], {}, {"BOT_PORT": port}, "")
         with pytest.raises(CannotRun, match=f"port {port} for bot .* set BOT_PORT"):
             check_ports([process], Settings())
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run(tmp_path: Path, *arguments: str, **settings: str) -> subprocess.Popen[str]:

@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,18 +23,13 @@ from typing import Any, TypeVar
 import httpx
 from twilio.request_validator import RequestValidator
 
+from chargeline.ports import free_port
 from chargeline.processes import ROOT
 
 T = TypeVar("T")
 TWILIO_SID = "ACe2e"
 TWILIO_TOKEN = "the-token-of-the-test-account"
 OUR_NUMBER = "+16135550100"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(what: str, condition: Callable[[], T | None], seconds: float = 30.0, pause: float = 0.05) -> T:

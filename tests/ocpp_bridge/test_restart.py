@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chargeline.ports import free_port
 from tests.ocpp_bridge.conftest import NETWORK
 from tests.ocpp_bridge.scripted import ScriptedCharger
 
@@ -23,16 +23,9 @@ COMMAND = [sys.executable, "-m", "ocpp_bridge"]
 ACCEPTED = {"status": "Accepted"}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Process:
     def __init__(self, folder: Path, document: dict[str, Any] = NETWORK) -> None:
-        self.ocpp_port, self.api_port = _free_port(), _free_port()
+        self.ocpp_port, self.api_port = free_port(), free_port()
         network = folder / "network.json"
         network.write_text(json.dumps(document))
         self._env = {

@@ -19,9 +19,10 @@ import httpx
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
+from chargeline.ports import free_port
 from chargeline.processes import ROOT
 from tests.bot.fake_rasa import FakeRasa, Line
-from tests.e2e.stack import free_port, until
+from tests.e2e.stack import until
 from tests.payments.world import TEXTS
 from tests.widget.browser import Chat
 from tests.widget.tools import CHROMIUM, needs_chromium

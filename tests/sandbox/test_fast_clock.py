@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chargeline.ports import free_port
 from sandbox.plan import BUILT_IN
 
 SPEED = 600
@@ -25,17 +25,10 @@ WAIT_S = 40.0
 pytestmark = pytest.mark.slow
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """The sandbox's and the bridge's API."""
-    ports = {name: str(_free_port()) for name in ("OCPP_PORT", "BRIDGE_PORT", "SANDBOX_PORT")}
+    ports = {name: str(free_port()) for name in ("OCPP_PORT", "BRIDGE_PORT", "SANDBOX_PORT")}
     env = {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
         **ports,

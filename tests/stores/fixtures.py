@@ -21,18 +21,12 @@ from typing import Protocol, TypeVar
 import pytest
 
 from chargeline.mongo import Database, connect
+from chargeline.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = ROOT / ".venv-mongo" / "bin" / "secantusd-py"
 REAL_URL = os.environ.get("MONGODB_TEST_URL", "")
 START_TIMEOUT_S = 30.0
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -53,7 +47,7 @@ def mongo_stand_in() -> Iterator[str]:
     """URL of the stand-in, started once a test run on a free port, its files in a folder that goes with it."""
     if not SERVER.exists():
         pytest.skip("no MongoDB stand-in: run tools/setup mongo")
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="chargeline-mongo-", ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "server.log"
         with log.open("wb") as output:
