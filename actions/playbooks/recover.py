@@ -38,9 +38,8 @@ def may_restart(contact: Contact, seen: Diagnosis) -> bool:
     return known and not _neighbour(seen) and not contact.times("reset") and not answers_no_more(seen)
 
 
-async def restart(ports: Ports, contact: Contact, seen: Diagnosis, say: Say) -> Steps:
-    yield say
-    command = await ports.chargers.send(
+async def send_soft_reset(ports: Ports, contact: Contact, seen: Diagnosis) -> Command:
+    return await ports.chargers.send(
         "reset",
         seen.charger.id,
         {"kind": "soft"},
@@ -49,6 +48,11 @@ async def restart(ports: Ports, contact: Contact, seen: Diagnosis, say: Say) -> 
         key=contact.key("reset"),
         wait_s=WAIT_S,
     )
+
+
+async def restart(ports: Ports, contact: Contact, seen: Diagnosis, say: Say) -> Steps:
+    yield say
+    command = await send_soft_reset(ports, contact, seen)
     yield tried(command)
     if command.finished and command.state != "verified":
         async for step in not_restarted(ports, seen, command):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from actions.bridge import Command, Diagnosis
 from actions.playbooks import charger_offline
 from actions.playbooks.contact import Contact, Ports, answers_no_more, look_at, saw, tried, watch_command
-from actions.playbooks.recover import PURPOSE, WAIT_S
+from actions.playbooks.recover import PURPOSE, send_soft_reset
 from actions.playbooks.steps import End, Offer, Outcome, Say, Steps, each
 
 _BROKEN = frozenset({"Faulted", "Unavailable"})
@@ -42,15 +42,7 @@ def _is_broken(seen: Diagnosis) -> bool:
 
 async def _ask_the_gate(ports: Ports, contact: Contact, seen: Diagnosis) -> Steps:
     named = {"charger": seen.charger.label}
-    command = await ports.chargers.send(
-        "reset",
-        seen.charger.id,
-        {"kind": "soft"},
-        actor=contact.turn.actor,
-        reason=contact.problem,
-        key=contact.key("reset"),
-        wait_s=WAIT_S,
-    )
+    command = await send_soft_reset(ports, contact, seen)
     yield tried(command)
     if command.finished and command.state != "verified":
         for step in _no(command, named):
