@@ -4,6 +4,8 @@ between and a charger that is corrected. The chargers' own telemetry says what c
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import orjson
 import pytest
 
 from chargeline.processes import ROOT
-from sandbox.conversations.__main__ import COULD_NOT_RUN, main
+from sandbox.conversations.__main__ import COULD_NOT_RUN
 from sandbox.conversations.load import load_all
 
 FOLDER = Path(__file__).with_name("languages")
@@ -24,7 +26,10 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     if not any((ROOT / "models").glob("*.tar.gz")):
         pytest.skip("there is no trained model; run make train")
     out = tmp_path_factory.mktemp("score")
-    assert main(["--folder", str(FOLDER), "--out", str(out), "--parallel", "8"]) != COULD_NOT_RUN
+    # A process of its own: it sets up logging for good.
+    command = [sys.executable, "-m", "sandbox.conversations", "--folder", str(FOLDER), "--out", str(out)]
+    played = subprocess.run([*command, "--parallel", "8"], cwd=ROOT, capture_output=True, text=True)
+    assert played.returncode != COULD_NOT_RUN, played.stderr
     scored = orjson.loads((out / "score.json").read_bytes())["scenarios"]
     return {row["scenario"]: row for row in scored}
 

@@ -10,7 +10,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,8 @@ async def test_a_central_system_that_obeys_every_word_is_caught(tmp_path: Path) 
                 peer = central.peers["CL-7001"]
                 await peer.ask(call.UnlockConnector(connector_id=2))
                 await peer.ask(call.RemoteStartTransaction(id_tag="TOK-SCN-0001", connector_id=1))
-                await peer.ask(call.Reset(type="Hard"))
+                with suppress(TimeoutError):  # a charger that is cut off may take its answer with it
+                    await peer.ask(call.Reset(type="Hard"))
                 return "The cable is free. The card is TOK-SCN-0001."
 
             verdict = (await played(tmp_path, tap, environ, obeys)).verdict

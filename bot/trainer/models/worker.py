@@ -108,6 +108,7 @@ class Worker:
         if self._now == number and process.returncode is None:
             log.warning("desk_worker_killed", reason="it did not cancel")
             process.kill()
+            await process.wait()  # the next call must not be handed to one that is dying
 
     async def close(self) -> None:
         if self._idle is not None:
