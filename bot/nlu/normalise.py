@@ -197,6 +197,28 @@ NUMBER_WORD = "1234"
 ZIP_WORD = "90210"
 
 
+# "Nothing happens at 1043" means what "nothing happens" means: where the driver stands is read elsewhere, and left out of the
+# meaning. Only behind such a word, so that a number that is the message itself ("I'm at 1042") or an amount stays.
+_AT = frozenset({"at", "en", "a", "à", "au", "aux", "sur"})
+_BETWEEN = frozenset(
+    {"the", "la", "le", "el", "charger", "station", "number", "no", "cargador", "estación", "estacion", "número", "numero",
+     "borne", "numéro", "chargeur"}
+)  # fmt: skip
+_ID_LIKE = re.compile(r"(?:[a-z]{1,3}-?)?[0-9oil]*[0-9]{3,}[0-9oil]*")
+_UNITS = frozenset(
+    {"kw", "kwh", "km", "kms", "miles", "mi", "mph", "percent", "volts", "v", "amps", "a", "am", "pm", "cents", "dollars", "pesos",
+     "por", "pour", "pourcent", "h", "heures", "minutos", "minutes", "min"}
+)  # fmt: skip
+# What says no more than "here I am".
+_HERE = frozenset(
+    {"i", "i am", "am", "we", "are", "is", "it", "it is", "the", "my", "car", "here", "standing", "stand", "parked", "sitting", "ok",
+     "yes", "no", "sorry", "hi", "hello", "that", "that is", "was", "and", "so", "one", "charger", "station", "estoy", "estamos",
+     "es", "soy", "aquí", "aqui", "parado", "parada", "hola", "sí", "si", "y", "un", "una", "yo", "je", "je suis", "suis", "on",
+     "est", "c'est", "ici", "et", "oui", "non", "bonjour", "allo", "allô", "nous", "sommes", "il", "se", "de", "me", "borne", "cargador"}
+)  # fmt: skip
+_ENOUGH = 2  # words beside
+
+
 class Word(NamedTuple):
     text: str  # normalised
     start: int  # where it stood in the message as typed
@@ -205,6 +227,32 @@ class Word(NamedTuple):
 
 def words_of(message: str) -> Iterator[Word]:
     """The words of `message`, normalised; punctuation and emoji are left out except where a message has nothing else."""
+    yield from _without_place(list(_all_words(message)), message)
+
+
+def _without_place(words: list[Word], message: str) -> list[Word]:
+    """The words without "at 1043" and its like, where enough others say what happens."""
+
+    def raw(word: Word) -> str:
+        return message[word.start : word.end].lower()
+
+    for index, word in enumerate(words):
+        if word.text != NUMBER_WORD or not _ID_LIKE.fullmatch(raw(word)):
+            continue
+        if index + 1 < len(words) and raw(words[index + 1]) in _UNITS:
+            continue
+        first = index - 1
+        while first >= 0 and raw(words[first]) in _BETWEEN:
+            first -= 1
+        if first < 0 or raw(words[first]) not in _AT:
+            continue
+        rest = words[:first] + words[index + 1 :]
+        if sum(one.text not in _HERE for one in rest) >= _ENOUGH:
+            return rest
+    return words
+
+
+def _all_words(message: str) -> Iterator[Word]:
     only_marks = True
     marks = []
     for found in _WORD.finditer(message):

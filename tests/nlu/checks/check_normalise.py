@@ -43,6 +43,25 @@ class Normalising(unittest.TestCase):
         self.assertEqual(texts("94103"), [ZIP_WORD])
         self.assertEqual(texts("CL-10423"), [NUMBER_WORD])
 
+    def test_where_the_driver_stands_is_no_part_of_what_happens(self):
+        for message, plain in (
+            ("nothing happens at 1043", "nothing happens"),
+            ("no pasa nada en la 1043", "no pasa nada"),
+            ("il se passe rien à la borne 1043", "il se passe rien"),
+            ("at CL-2011 the cable wont come out", "the cable wont come out"),
+        ):
+            self.assertEqual(texts(message), texts(plain))
+
+    def test_a_number_that_is_the_message_or_an_amount_stays(self):
+        for message in (
+            "im at 1042",
+            "estoy en la 1042",
+            "stopped at 80 percent",
+            "stuck at 150 kw since noon",
+            "unlock 1042 now",
+        ):
+            self.assertIn(NUMBER_WORD, texts(message))
+
     def test_offsets_point_into_the_message_as_typed(self):
         generator = random.Random(7)
         alphabet = "aZ é’'-?!. 0142👍\n\t/ßİ"
