@@ -199,7 +199,7 @@ async def front_door(
         app.blueprint(web.blueprint(settings, callers, embeds, store, inbox, feed, drivers, live, metrics, clock, wall))
         app.blueprint(desk.blueprint(settings.operator_key, store, replies, drivers, feed))
         app.blueprint(traffic.blueprint(settings.traffic_key, store, drivers, clock))
-        bound = listener(settings.host, settings.bot_port if port is None else port, "BOT_PORT")
+        bound = listener(settings.host, settings.bot_port if port is None else port)
         await stack.enter_async_context(serving(app, bound, feed.close))  # open event streams would hold it open
         running = [asyncio.create_task(lane.run(), name=name) for name, lane in lanes.items()]
 

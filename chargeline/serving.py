@@ -17,8 +17,8 @@ class CannotListen(RuntimeError):
     """The port is taken, or the address is not ours; the message says which."""
 
 
-def listener(host: str, port: int, setting: str) -> socket.socket:
-    """A bound socket; `setting`: the environment name of the port, for the message. Raises CannotListen."""
+def listener(host: str, port: int, setting: str = "") -> socket.socket:
+    """A bound socket; `setting`: what to change where the port is taken, for the message. Raises CannotListen."""
     bound: socket.socket | None = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -28,7 +28,8 @@ def listener(host: str, port: int, setting: str) -> socket.socket:
     except OSError as error:
         if bound is not None:
             bound.close()
-        raise CannotListen(f"cannot listen on {host}:{port} ({setting}): {error.strerror or error}") from error
+        named = f" ({setting})" if setting else ""
+        raise CannotListen(f"cannot listen on {host}:{port}{named}: {error.strerror or error}") from error
     return bound
 
 
