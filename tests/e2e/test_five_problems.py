@@ -88,13 +88,14 @@ def test_a_plug_that_its_lock_holds(stack: Stack) -> None:
 
 
 def test_a_members_card_that_the_reader_does_not_see(stack: Stack) -> None:
-    breaks(stack, "CL-1042", "reader_failure")
+    # Not at 1042: the gate bounds the starts of one charger, and the tests before this one start it often.
+    breaks(stack, "CL-2004", "reader_failure")
     before = len(stack.carrier.to(ADA))
-    stack.text(ADA, "my fob does nothing at 1042")
+    stack.text(ADA, "my fob does nothing at 2004")
 
     def heard() -> str:
         return " ".join(stack.carrier.to(ADA)[before:])
 
-    until("the session that began from here", lambda: "Charging: 1042" in heard(), 40)
-    assert "No card has reached us from 1042" in heard()
-    assert runs(stack, "CL-1042")
+    until("the session that began from here", lambda: "Charging: 2004" in heard(), 40)
+    assert "No card has reached us from 2004" in heard()
+    assert runs(stack, "CL-2004")
