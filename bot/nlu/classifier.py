@@ -7,7 +7,7 @@ best, so that a threshold means something. Stored as plain arrays (.npz, no pick
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text
+from typing import Any, Dict, List, Mapping, Text
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -16,7 +16,6 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers import LABEL_RANKING_LENGTH
 from rasa.nlu.classifiers.classifier import IntentClassifier
-from rasa.nlu.constants import TOKENS_NAMES
 from rasa.nlu.featurizers.featurizer import Featurizer
 from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
@@ -25,16 +24,13 @@ from scipy.special import log_softmax
 
 from bot.nlu import kernel
 from bot.nlu.counts import Counts
+from bot.nlu.tokenizer import heard
 
 _FILE = "intent_classifier.npz"
 
 
 class NoTrainingData(ValueError):
     """There are fewer than two intents with examples; nothing can be told apart."""
-
-
-def words_of(message: Message) -> Text:
-    return " ".join(token.text for token in message.get(TOKENS_NAMES[TEXT]))
 
 
 def embeddings_of(messages: List[Message]) -> Dict[Text, np.ndarray]:
@@ -53,8 +49,9 @@ def embeddings_of(messages: List[Message]) -> Dict[Text, np.ndarray]:
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class SmsIntentClassifier(IntentClassifier, GraphComponent):
     """`ridge` holds the weights small, `width` is how fast nearness of embeddings falls off, `shares` what each featurizer's
-    embedding weighs against the counts, by its alias. `wary` names intents that are never to be missed: one that is at least so
-    likely changes places with the likeliest, at the likeliest's confidence.
+    embedding weighs against the counts, by its alias, `axes` to how many directions it is cut (all; the last ones tell nothing
+    apart and cost time and memory). `wary` names intents that are never to be missed: one that is at least so likely changes
+    places with the likeliest, at the likeliest's confidence.
     """
 
     @classmethod
@@ -63,7 +60,14 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        return {"ridge": 0.7, "width": 1.0, "shares": {}, "wary": {}, "ranking_length": LABEL_RANKING_LENGTH}
+        return {
+            "ridge": 0.7,
+            "width": 1.0,
+            "shares": {},
+            "axes": {},
+            "wary": {},
+            "ranking_length": LABEL_RANKING_LENGTH,
+        }
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = {**self.get_default_config(), **config}
@@ -73,7 +77,8 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
         self._counts = Counts.learn(["nothing"])
         self._counted = np.zeros((0, 0), dtype=np.float32)  # weights of counted pieces
         self._weights = np.zeros((0, 0), dtype=np.float32)  # weights of the messages that were learned
-        self._learned: Dict[Text, np.ndarray] = {}  # their embeddings
+        self._axes: Dict[Text, np.ndarray] = {}  # what of each kind of embedding is looked at
+        self._learned: Dict[Text, np.ndarray] = {}  # their embeddings, along these
         self._sharpness = 1.0
 
     @classmethod
@@ -90,7 +95,8 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
     def validate_config(cls, config: Dict[Text, Any]) -> None:
         """Raises ValueError for numbers that are not above 0."""
         merged = {**cls.get_default_config(), **config}
-        numbers = {"ridge": merged["ridge"], "width": merged["width"], **merged["shares"], **merged["wary"]}
+        numbers = {"ridge": merged["ridge"], "width": merged["width"], **merged["shares"]}
+        numbers.update({**merged["axes"], **merged["wary"]})
         for name, value in numbers.items():
             if float(value) <= 0:
                 raise ValueError(f"SmsIntentClassifier: {name} must be above 0")
@@ -100,11 +106,17 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
         intents = np.array([example.get(INTENT) for example in examples])
         if len(set(intents)) < 2:
             raise NoTrainingData("the training data needs examples of at least two intents")
-        texts = [words_of(example) for example in examples]
+        texts = [heard(example) for example in examples]
         self._labels = sorted({str(intent) for intent in intents})
         self._counts = Counts.learn(texts)
         counted = self._counts.rows(texts)
-        self._learned = embeddings_of(examples)
+        whole = embeddings_of(examples)
+        self._axes = {
+            kind: kernel.axes_of(whole[kind], int(number))
+            for kind, number in self._config["axes"].items()
+            if kind in whole
+        }
+        self._learned = self._along(whole)
         alike = kernel.likeness(counted, self._learned, self._shares(), self._config["width"])
         targets = kernel.targets_of(intents, self._labels)
         fitted = kernel.fit(alike, targets, self._config["ridge"])
@@ -120,6 +132,7 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
                 sharpness=self._sharpness,
                 # Half precision: a hundredth of what two paraphrases differ by, and half the file.
                 **{f"learned_{kind}": rows.astype(np.float16) for kind, rows in self._learned.items()},
+                **{f"axes_{kind}": axes for kind, axes in self._axes.items()},
                 **self._counts.arrays(),
             )
         return self._resource
@@ -138,11 +151,8 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
             component._labels = [str(label) for label in arrays["labels"]]
             component._counted = arrays["counted"]
             component._weights = arrays["weights"]
-            component._learned = {
-                name[len("learned_") :]: arrays[name].astype(np.float32)
-                for name in arrays.files
-                if name.startswith("learned_")
-            }
+            component._learned = {kind: rows.astype(np.float32) for kind, rows in _named(arrays, "learned_").items()}
+            component._axes = _named(arrays, "axes_")
             component._sharpness = float(arrays["sharpness"])
             component._counts = Counts.restore(arrays)
         return component
@@ -166,8 +176,10 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
     def _confidences(self, messages: List[Message]) -> np.ndarray:
         if not messages:
             return np.zeros((0, len(self._labels)))
-        scores = self._counts.rows([words_of(message) for message in messages]) @ self._counted
-        shares, now = self._shares(), embeddings_of(messages)
+        # Of one precision with the weights: a product of two is made of a copy of all of them, for every message.
+        counted = self._counts.rows([heard(message) for message in messages]).astype(np.float32)
+        scores = counted @ self._counted
+        shares, now = self._shares(), self._along(embeddings_of(messages))
         for kind, rows in self._learned.items():
             near = kernel.nearness(now[kind], rows, self._config["width"])
             scores += np.float32(shares[kind]) * (near @ self._weights)
@@ -179,9 +191,21 @@ class SmsIntentClassifier(IntentClassifier, GraphComponent):
                 both = [self._labels.index(intent), int(confidences.argmax())]
                 confidences[both] = confidences[both[::-1]]
 
+    def _along(self, embeddings: Dict[Text, np.ndarray]) -> Dict[Text, np.ndarray]:
+        """Whole where the configuration did not say to how many directions."""
+        return {
+            kind: kernel.along(rows, self._axes[kind]) if kind in self._axes else rows
+            for kind, rows in embeddings.items()
+        }
+
     def _shares(self) -> Dict[Text, float]:
         """By the embeddings that were learned; 1 for one that the configuration does not name."""
         return {kind: float(self._config["shares"].get(kind, 1.0)) for kind in self._learned}
+
+
+def _named(arrays: Mapping[Text, np.ndarray], kind: Text) -> Dict[Text, np.ndarray]:
+    """Those whose name begins so, by the rest of it."""
+    return {name[len(kind) :]: arrays[name] for name in arrays if name.startswith(kind)}
 
 
 def _is_said(example: Message) -> bool:

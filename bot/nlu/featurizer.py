@@ -14,13 +14,14 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.nlu.constants import TOKENS_NAMES
 from rasa.nlu.featurizers.dense_featurizer.dense_featurizer import DenseFeaturizer
 from rasa.nlu.tokenizers.tokenizer import Tokenizer
 from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, TEXT
 from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from bot.nlu.tokenizer import heard
 
 _BATCH = 64
 
@@ -88,7 +89,6 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     def _featurize(self, messages: List[Message]) -> None:
         for first in range(0, len(messages), _BATCH):
             batch = messages[first : first + _BATCH]
-            texts = [" ".join(token.text for token in message.get(TOKENS_NAMES[TEXT])) for message in batch]
-            for message, vector in zip(batch, self._encode(texts), strict=True):
+            for message, vector in zip(batch, self._encode([heard(message) for message in batch]), strict=True):
                 row = np.asarray(vector, dtype=np.float32).reshape(1, -1)
                 message.add_features(Features(row, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))

@@ -34,6 +34,18 @@ def nearness(left: np.ndarray, right: np.ndarray, width: float) -> np.ndarray:
     return np.exp((2 * width) * (left @ right.T - 1))
 
 
+def axes_of(rows: np.ndarray, number: int) -> np.ndarray:
+    """The `number` directions along which the rows differ most, one in each column."""
+    _, axes = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+    return np.ascontiguousarray(axes[:, ::-1][:, :number], dtype=np.float32)
+
+
+def along(rows: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """The rows as these axes see them, again of unit length."""
+    seen = rows @ axes
+    return seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), np.float32(1e-9))
+
+
 def likeness(
     counts: csr_matrix, embeddings: Dict[Text, np.ndarray], shares: Dict[Text, float], width: float
 ) -> np.ndarray:

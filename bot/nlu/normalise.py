@@ -226,7 +226,9 @@ class Word(NamedTuple):
 
 
 def words_of(message: str) -> Iterator[Word]:
-    """The words of `message`, normalised; punctuation and emoji are left out except where a message has nothing else."""
+    """The words of `message`, normalised; punctuation and emoji are left out except where a message has nothing else, and
+    where the driver stands ("at 1043") where enough other words say what happens.
+    """
     yield from _without_place(list(_all_words(message)), message)
 
 

@@ -16,7 +16,8 @@ import functools
 import gc
 import json
 import weakref
-from typing import Any, Callable, Dict, List, Optional, Text, Tuple
+from itertools import product
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Text, Tuple
 
 import aiohttp
 import jsonschema
@@ -27,11 +28,11 @@ from rasa.core.actions.action import RemoteAction
 from rasa.core.policies import rule_policy as rasa_rule_policy
 from rasa.core.policies.rule_policy import RULES, RULES_FOR_LOOP_UNHAPPY_PATH, RulePolicy
 from rasa.engine.runner.dask import DaskGraphRunner
-from rasa.shared.core.constants import USER
+from rasa.shared.core.constants import PREVIOUS_ACTION, SHOULD_NOT_BE_SET, USER
 from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.events import ActionExecuted
 from rasa.shared.core.trackers import DialogueStateTracker
-from rasa.shared.nlu.constants import TEXT
+from rasa.shared.nlu.constants import ACTION_NAME, INTENT, TEXT
 from rasa.utils.endpoints import EndpointConfig
 
 # Less than the action server's own, so that a connection is never taken up in the moment in which the server lets go of it.
@@ -143,8 +144,32 @@ _ANSWER = jsonschema.Draft7Validator(RemoteAction.action_response_format_spec())
 
 def _validated(_: RemoteAction, result: Any) -> bool:
     """As RemoteAction._validate_action_result; raises jsonschema.ValidationError."""
-    _ANSWER.validate(result)
+    if not _is_plain(result):
+        _ANSWER.validate(result)
     return True
+
+
+def _is_plain(result: Any) -> bool:
+    """True of slots and replies alone, which nearly every answer is; they would pass the schema's twenty kinds of events too."""
+    if type(result) is not dict or type(result.get("events", [])) is not list:
+        return False
+    replies = result.get("responses", [])
+    return (
+        all(
+            type(event) is dict
+            and event.keys() <= _OF_A_SLOT
+            and event.get("event") == "slot"
+            and type(event.get("name")) is str
+            and "value" in event
+            and (event.get("timestamp") is None or type(event["timestamp"]) in (int, float))
+            for event in result.get("events", [])
+        )
+        and type(replies) is list
+        and all(type(reply) is dict for reply in replies)
+    )
+
+
+_OF_A_SLOT = {"event", "name", "value", "timestamp"}
 
 
 # --- conversations and what is decided from them
@@ -195,6 +220,46 @@ def _last_states(
     return states
 
 
+rasas_possible_keys = RulePolicy._get_possible_keys
+
+
+def _possible_keys(self: RulePolicy, lookup: Dict[Text, Text], states: List[State]) -> Set[Text]:
+    """As RulePolicy._get_possible_keys, which holds every rule against the last state; here only those that name what it names."""
+    if not states:
+        return set(lookup)
+    indexes = self.__dict__.setdefault("chargeline_indexes", {})
+    known = indexes.get(id(lookup))
+    if known is None or known[:2] != (lookup, len(lookup)):
+        known = indexes[id(lookup)] = (lookup, len(lookup), _index(lookup))
+    action, intent = _names(states[-1])
+    names = product({None, action}, {None, intent})
+    keys: Iterable[Text] = (key for name in names for key in known[2].get(name, ()))
+    for back, state in enumerate(reversed(states)):
+        keys = [key for key in keys if self._is_rule_applicable(key, back, state)]
+    return set(keys)
+
+
+def _names(state: State) -> Tuple[Optional[Text], Optional[Text]]:
+    """(action before, intent of the message) where a state has them; whatever else it has is looked at later."""
+    action, intent = (
+        (state.get(PREVIOUS_ACTION) or {}).get(ACTION_NAME),
+        (state.get(USER) or {}).get(INTENT),
+    )
+    return action if isinstance(action, str) else None, intent if isinstance(intent, str) else None
+
+
+def _index(lookup: Dict[Text, Text]) -> Dict[Tuple[Optional[Text], Optional[Text]], List[Text]]:
+    """Rules by what their last state names; one that says something must not be set names nothing."""
+    found: Dict[Tuple[Optional[Text], Optional[Text]], List[Text]] = {}
+    for key in lookup:
+        action, intent = (
+            None if name == SHOULD_NOT_BE_SET else name or None
+            for name in _names(RulePolicy._rule_key_to_state(key)[-1])
+        )
+        found.setdefault((action, intent), []).append(key)
+    return found
+
+
 rasas_find_action_from_rules = RulePolicy._find_action_from_rules
 
 
@@ -231,6 +296,10 @@ def _loading_then_giving_back() -> Callable[..., None]:
 
     @functools.wraps(load)
     def loaded(self: Any, *arguments: Any, **named: Any) -> None:
+        if not gc.get_freeze_count():
+            # What was imported stays for good. Were it looked through at every swap, no turn could move for half a second.
+            gc.collect()
+            gc.freeze()
         load(self, *arguments, **named)
         _give_back()
 
@@ -255,6 +324,7 @@ def install() -> None:
     RemoteAction._validate_action_result = _validated
     RulePolicy._prediction_states = _last_states
     RulePolicy._find_action_from_rules = _by_intent
+    RulePolicy._get_possible_keys = _possible_keys
     rasa_processor.MessageProcessor.__init__ = _loading_then_giving_back()
     for module in (rasa_processor, rasa_forms, rasa_rule_policy):
         module.copy = _NoCopy

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any, Dict, List, Text
 
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.nlu.constants import TOKENS_NAMES
 from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
+from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from bot.nlu.normalise import words_of
 from bot.nlu.service import install
 
 install()
+
+
+def heard(message: Message) -> Text:
+    """A tokenised message as encoders and counts take it in."""
+    return " ".join(token.text for token in message.get(TOKENS_NAMES[TEXT]))
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=False)

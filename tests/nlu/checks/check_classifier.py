@@ -34,7 +34,7 @@ LEARNED = {
     "pay": ["my card was declined", "visa does not work", "payment refused", "no pasa mi tarjeta", "paiement refusé"],
     "bye": ["bye", "see you later", "good night", "adios", "à la prochaine"],
 }
-CONFIG = {"shares": {"every_language": 2, "english": 1.5}}
+CONFIG = {"shares": {"every_language": 2, "english": 1.5}, "axes": {"english": 10}}
 
 
 def pipeline():

@@ -81,9 +81,24 @@ class Answers(unittest.TestCase):
                 {"events": [{"event": "slot", "name": "offer", "value": None}], "responses": []}
             )
         )
-        for wrong in ({"events": "none"}, {"events": [{"name": "no kind"}]}, {"responses": ["text"]}, []):
+        slot = {"event": "slot", "name": "offer", "value": None}
+        wrongs = [{"events": "none"}, {"events": [{"name": "no kind"}]}, {"responses": ["text"]}, []]
+        wrongs += [{"events": [{**slot, "timestamp": "now"}]}, {"events": [slot, {**slot, "name": 1}]}]
+        wrongs += [{"events": [slot], "responses": {}}, {"events": [{"event": "slot", "name": "offer"}]}]
+        for wrong in wrongs:
             with self.assertRaises(jsonschema.ValidationError):
                 action._validate_action_result(wrong)
+
+    def test_what_passes_quickly_passes_the_schema(self):
+        slot = {"event": "slot", "name": "offer", "value": {"a": [1]}, "timestamp": 1.5}
+        plain = [{}, {"events": [slot, {**slot, "timestamp": None}], "responses": [{"text": "hi"}]}, {"responses": []}]
+        for answer in plain:
+            self.assertTrue(speed._is_plain(answer))
+            RemoteAction("a", None)._validate_action_result(answer)
+            jsonschema.validate(answer, RemoteAction.action_response_format_spec())
+        for other in ({"events": [{"event": "followup", "name": "a"}]}, {"events": [{**slot, "metadata": {}}]}):
+            self.assertFalse(speed._is_plain(other))
+            self.assertTrue(RemoteAction("a", None)._validate_action_result(other))
 
 
 class Copies(unittest.TestCase):

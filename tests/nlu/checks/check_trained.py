@@ -198,6 +198,7 @@ def as_rasa_does():
     with (
         mock.patch.object(RulePolicy, "_prediction_states", Policy._prediction_states),
         mock.patch.object(RulePolicy, "_find_action_from_rules", speed.rasas_find_action_from_rules),
+        mock.patch.object(RulePolicy, "_get_possible_keys", speed.rasas_possible_keys),
     ):
         yield
 
