@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ocpp_bridge.gate import checks
@@ -125,6 +126,7 @@ def _outlived(s: Snapshot) -> bool:
     return s.action == "unlock" and running and not s.connector_sessions
 
 
+@cache
 def horizon_s(action: str) -> float:
     """How far back `Snapshot.recent` must reach for the limits on this action."""
     return max([HORIZON_S, *(limit.window_s for limit in LIMITS if limit.action == action)])

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from ocpp_bridge import safety
 from ocpp_bridge.gate.data import HORIZON_S, LIMITS
 from ocpp_bridge.model import Command
 
+_AGE = attrgetter("created_at", "id")
 LONGEST_S = max([HORIZON_S, *(limit.window_s for limit in LIMITS)])
 
 
@@ -54,7 +56,7 @@ class History:
         if driver is not None:
             rows = {**rows, **self._by_driver.get(driver, {})}
         found = [command for command in rows.values() if command.created_at >= since]
-        return sorted(found, key=lambda command: (command.created_at, command.id))
+        return sorted(found, key=_AGE)
 
     def _forget(self, now: datetime) -> None:
         for horizon_s, ages in self._by_age.items():

@@ -33,6 +33,7 @@ from ocpp_bridge.store.base import KeyReused, Telemetry
 from ocpp_bridge.store.codec import record
 from ocpp_bridge.store.near import TABLES as _NEAR
 from ocpp_bridge.store.near import nearest, place
+from ocpp_bridge.store.seen import Seen
 
 R = TypeVar("R")
 
@@ -112,9 +113,13 @@ def _one(kind: type[R], row: sqlite3.Row | None) -> R | None:
 class SqliteStore:
     def __init__(self, path: Path | str) -> None:
         self._engine = Sqlite(path, MIGRATIONS)
+        self._keys = Seen()
 
     async def open(self) -> None:
         await self._engine.open()
+        self._keys = await self._engine.read(
+            lambda c: Seen(row["key"] for row in c.execute("SELECT key FROM commands"))
+        )
 
     async def close(self) -> None:
         await self._engine.close()
@@ -338,15 +343,19 @@ class SqliteStore:
                 raise KeyReused(command.idempotency_key)
             return found
 
+        self._keys.put(command.idempotency_key)
         return await self._engine.write(work)
 
     async def save_command(self, command: Command) -> None:
+        self._keys.put(command.idempotency_key)
         await self._engine.write(lambda c: _put_command(c, command))
 
     async def command(self, command_id: str) -> Command | None:
         return await self._find(Command, "SELECT doc FROM commands WHERE id = ?", command_id)
 
     async def command_of(self, idempotency_key: str) -> Command | None:
+        if not self._keys.may_hold(idempotency_key):
+            return None
         return await self._find(Command, "SELECT doc FROM commands WHERE key = ?", idempotency_key)
 
     async def commands_since(self, since: datetime) -> list[Command]:
