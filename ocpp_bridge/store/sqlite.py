@@ -89,6 +89,8 @@ CREATE INDEX sessions_connector ON sessions (charger, doc ->> 'connector');
 """
 MIGRATIONS = (_V1, _V2, _V3, _V4, _NEAR, _V6, _V7)
 ATTEMPTS_KEPT = 200  # a charger; older ones go
+ENDED_KEPT = 20_000  # last sessions in memory; the oldest go
+_LAST_SESSION = "SELECT doc FROM sessions WHERE charger = ? AND doc ->> 'connector' = ? ORDER BY id DESC LIMIT 1"
 FEW = 20  # rows that are read at once, without the way to the reading thread
 
 Connection = sqlite3.Connection
@@ -113,7 +115,9 @@ def _one(kind: type[R], row: sqlite3.Row | None) -> R | None:
 class SqliteStore:
     def __init__(self, path: Path | str) -> None:
         self._engine = Sqlite(path, MIGRATIONS)
+        # Two things that a command asks, kept here: a look into the file, short as it is, lets the writing thread in between.
         self._keys = Seen()
+        self._ended: dict[tuple[str, int], Session] = {}  # by connector, the last session where that has ended
 
     async def open(self) -> None:
         await self._engine.open()
@@ -271,10 +275,23 @@ class SqliteStore:
                 _put_session(c, session)
             return found or session
 
-        return await self._engine.write(work)
+        kept = await self._engine.write(work)
+        self._ended.pop((session.charger, session.connector), None)
+        return kept
 
     async def save_session(self, session: Session) -> None:
-        await self._engine.write(lambda c: _put_session(c, session))
+        place = (session.charger, session.connector)
+
+        def work(c: Connection) -> Session | None:
+            _put_session(c, session)
+            return _one(Session, c.execute(_LAST_SESSION, place).fetchone())
+
+        last = await self._engine.write(work)
+        self._ended.pop(place, None)
+        if last is not None and last.state == "ended":  # a running one's row changes with its meter
+            self._ended[place] = last
+            if len(self._ended) > ENDED_KEPT:
+                self._ended.pop(next(iter(self._ended)))
 
     async def session(self, session_id: str) -> Session | None:
         return await self._find(Session, "SELECT doc FROM sessions WHERE id = ?", session_id)
@@ -304,8 +321,8 @@ class SqliteStore:
         return self._engine.look(work) if charger is not None and limit <= FEW else await self._engine.read(work)
 
     async def last_session(self, charger: str, connector: int) -> Session | None:
-        sql = "SELECT doc FROM sessions WHERE charger = ? AND doc ->> 'connector' = ? ORDER BY id DESC LIMIT 1"
-        return await self._find(Session, sql, charger, connector)
+        known = self._ended.get((charger, connector))
+        return known or await self._find(Session, _LAST_SESSION, charger, connector)
 
     async def latest_sessions(self, chargers: Sequence[str], each: int) -> list[Session]:
         return await self._select(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -229,6 +230,28 @@ class Contract:
         assert await store.last_session("CL-1", 2) == session(3, connector=2)
         assert await store.last_session("CL-1", 3) is None
 
+    @pytest.mark.parametrize("seed", range(5))
+    async def test_the_last_session_is_that_with_the_greatest_id_whatever_was_written_in_which_order(
+        self, store: BridgeStore, seed: int
+    ) -> None:
+        chance, rows = Random(seed), {}
+        for _ in range(60):
+            number, connector = chance.randrange(1, 20), chance.randrange(1, 3)
+            known = rows.get(number)
+            if known is None:
+                state = chance.choice(["active", "ended"])
+                rows[number] = await store.add_session(session(number, connector=connector, state=state))
+            elif known.state == "active":
+                rows[number] = replace(known, state=chance.choice(["active", "ended"]), meter_wh=float(chance.random()))
+                if rows[number].state == "active" and chance.random() < 0.5:
+                    await store.save_telemetry(Telemetry(meters={known.id: rows[number]}))
+                else:
+                    await store.save_session(rows[number])
+            for asked in (1, 2):
+                there = [row for row in rows.values() if row.connector == asked]
+                wanted = max(there, key=lambda row: row.id, default=None)
+                assert await store.last_session("CL-1", asked) == wanted
+
     async def test_a_key_is_one_command_and_another_body_is_refused(self, store: BridgeStore) -> None:
         first = command()
         assert await store.add_command(first) == first
@@ -348,8 +371,11 @@ async def test_sqlite_comes_back_after_it_was_closed(tmp_path: Path) -> None:
     first = SqliteStore(tmp_path / "bridge.sqlite3")
     await first.open()
     await first.add_session(session())
+    await first.add_command(command())
     await first.close()
     second = SqliteStore(tmp_path / "bridge.sqlite3")
     await second.open()
     assert await second.sessions() == [session()]
+    assert await second.last_session("CL-1", 1) == session()
+    assert await second.command_of(command().idempotency_key) == command()
     await second.close()
