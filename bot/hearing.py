@@ -15,7 +15,7 @@ from bot.store.base import BotStore
 from bot.store.model import Conversation, Item, Kind
 from bot.texts import DEFAULT_LANGUAGE, languages
 
-Detect = Callable[[str, str], str]  # a text and the language until now → the language from now on
+Detect = Callable[[str, str], str]  # a text and the language until now ("": unknown) → the language from now on
 Danger = Callable[[str], str | None]  # the language of the words that mean danger, or None
 
 
@@ -51,7 +51,7 @@ class Hearing:
         likely = before
         if likely is None and item.kind is Kind.HAZARD:
             likely = self._ears.danger(item.text)  # one word must do to give a stranger advice that is understood
-        now = self._ears.detect(item.text, likely or DEFAULT_LANGUAGE)
+        now = self._ears.detect(item.text, likely or "") or DEFAULT_LANGUAGE
         if now == (before or DEFAULT_LANGUAGE) or now not in languages():
             return conversation
         await self._store.set_language(conversation.id, now)

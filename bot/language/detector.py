@@ -45,7 +45,10 @@ def _tables() -> dict[str, _Table]:
 
 
 def detect(text: str, previous: str) -> str:
-    """The language to answer in: `previous` unless the message asks for another one or is clearly written in it."""
+    """The language to answer in: `previous` unless the message asks for another one or is clearly written in it.
+
+    `previous` is "" where nothing is known yet; then one greeting tells, and "" comes back where nothing does.
+    """
     plain = _without_accents(text[:MAX_LOOKED_AT].lower())
     words = _WORD.findall(plain)
     spaced = " ".join(words)
@@ -59,6 +62,8 @@ def detect(text: str, previous: str) -> str:
     here = weights.get(previous, 0.0)
     if best == previous or weights[best] == 0:
         return previous
+    if not previous:
+        return best if sum(weight == weights[best] for weight in weights.values()) == 1 else previous
     # A short message that has nothing at all of the language until now, and is wholly in another one, is enough too; but
     # not if it is all courtesy.
     table = _tables()[best]

@@ -66,3 +66,32 @@ def test_one_message(text: str, previous: str, language: str) -> None:
 @given(st.text(max_size=200), st.sampled_from(LANGUAGES))
 def test_any_text_has_one_of_the_languages(text: str, previous: str) -> None:
     assert detect(text, previous) in LANGUAGES
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Hola", "es"),
+        ("hola buenas", "es"),
+        ("gracias", "es"),
+        ("Bonjour!", "fr"),
+        ("salut", "fr"),
+        ("oui", "fr"),
+        ("hi", "en"),
+        ("1042 wont start", "en"),
+        ("no carga", "es"),
+        ("hola hello", ""),
+        ("1042", ""),
+        ("ok", "en"),
+        ("", ""),
+        ("👍", ""),
+    ],
+)
+def test_of_somebody_new_one_greeting_tells(text: str, language: str) -> None:
+    assert detect(text, "") == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_somebody_new_is_heard_like_somebody_known(language: str) -> None:
+    messages = [example.text for example in development(language)]
+    assert sum(detect(text, "") in {language, ""} for text in messages) >= 0.95 * len(messages)
