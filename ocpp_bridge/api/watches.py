@@ -77,7 +77,8 @@ def add_routes(app: App, services: Services) -> None:
                     break
             after = max(after, newest)
             try:
-                await asyncio.wait_for(events.beyond(after), KEEP_ALIVE_S)
+                async with asyncio.timeout(KEEP_ALIVE_S):  # wait_for can swallow that the reader has gone
+                    await events.beyond(after)
             except TimeoutError:
                 await response.send(": \n\n")
 
