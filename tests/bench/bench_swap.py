@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import httpx
 
 from bot.trainer.app import desk
@@ -54,7 +55,7 @@ class Drivers:
         while not self._stop:
             try:
                 took = await worker.turn(name, SMALL_TALK[self.sent[name] % len(SMALL_TALK)])
-            except (httpx.HTTPError, SystemExit):
+            except (aiohttp.ClientError, TimeoutError, SystemExit):
                 self.failed += 1
                 continue
             self.sent[name] += 1
