@@ -232,6 +232,11 @@ def words_of(message: str) -> Iterator[Word]:
     yield from _without_place(list(_all_words(message)), message)
 
 
+def plain(message: str) -> str:
+    """The words of `message` in a row, as encoders and counts take them in."""
+    return " ".join(word.text for word in words_of(message))
+
+
 def _without_place(words: list[Word], message: str) -> list[Word]:
     """The words without "at 1043" and its like, where enough others say what happens."""
 

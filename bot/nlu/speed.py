@@ -151,18 +151,19 @@ def _validated(_: RemoteAction, result: Any) -> bool:
 
 def _is_plain(result: Any) -> bool:
     """True of slots and replies alone, which nearly every answer is; they would pass the schema's twenty kinds of events too."""
-    if type(result) is not dict or type(result.get("events", [])) is not list:
+    if type(result) is not dict:
         return False
-    replies = result.get("responses", [])
+    events, replies = result.get("events", []), result.get("responses", [])
     return (
-        all(
+        type(events) is list
+        and all(
             type(event) is dict
             and event.keys() <= _OF_A_SLOT
             and event.get("event") == "slot"
             and type(event.get("name")) is str
             and "value" in event
             and (event.get("timestamp") is None or type(event["timestamp"]) in (int, float))
-            for event in result.get("events", [])
+            for event in events
         )
         and type(replies) is list
         and all(type(reply) is dict for reply in replies)

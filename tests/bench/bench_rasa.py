@@ -56,17 +56,16 @@ class Worker:
         self.started = started
         self.ready_s = ready_s
         self.url = settings.url_of("rasa")
-        self._http = httpx.AsyncClient(base_url=settings.url_of("rasa"), timeout=60)
-        # For the turns: the load runs on the same cores, and the front door calls Rasa by this client too.
-        self._lean = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        # The load runs on the same cores; the front door calls Rasa by this client too.
+        self._http = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=60))
         self._token = settings.rasa_token
 
     async def parse(self, text: str) -> float:
         began = time.perf_counter()
-        answer = await self._http.post("/model/parse", params={"token": self._token}, json={"text": text})
-        took = time.perf_counter() - began
-        answer.raise_for_status()
-        return took
+        async with self._http.post("/model/parse", params={"token": self._token}, json={"text": text}) as answer:
+            answer.raise_for_status()
+            await answer.read()
+        return time.perf_counter() - began
 
     async def turn(self, sender: str, text: str) -> float:
         metadata = {
@@ -78,7 +77,7 @@ class Worker:
         }
         body = {"sender": sender, "message": text, "metadata": metadata}
         began = time.perf_counter()
-        async with self._lean.post(f"{self.url}/webhooks/rest/webhook?stream=true", json=body) as answer:
+        async with self._http.post("/webhooks/rest/webhook?stream=true", json=body) as answer:
             said = await answer.text()
         took = time.perf_counter() - began
         replies = [json.loads(line) for line in said.splitlines()]
@@ -88,9 +87,9 @@ class Worker:
 
     async def model(self) -> str:
         """The file's name of the model that it serves."""
-        answer = await self._http.get("/status", params={"token": self._token})
-        answer.raise_for_status()
-        return str(answer.json()["model_file"])
+        async with self._http.get("/status", params={"token": self._token}) as answer:
+            answer.raise_for_status()
+            return str((await answer.json())["model_file"])
 
     def cpu_s(self) -> float:
         used = psutil.Process(self.started.pid).cpu_times()
@@ -100,8 +99,7 @@ class Worker:
         return float(psutil.Process(self.started.pid).memory_info().rss / 2**20)
 
     async def close(self) -> None:
-        await self._http.aclose()
-        await self._lean.close()
+        await self._http.close()
 
 
 def start(process: Process, log: Path) -> subprocess.Popen[bytes]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bot.nlu.normalise import words_of
+from bot.nlu.normalise import plain, words_of
 from bot.trainer.corpus.corpus import Broken, Row
 from bot.trainer.corpus.marked import read_marks
 from bot.trainer.corpus.nlufile import BrokenFile, read_nlu
@@ -73,7 +73,7 @@ def row_json(row: Row) -> dict[str, Any]:
 @lru_cache(_REMEMBERED)
 def as_heard(text: str) -> str:
     """The text as the model takes it: two texts that are one here are one to the model."""
-    return " ".join(word.text for word in words_of(text))
+    return plain(text)
 
 
 @lru_cache(_REMEMBERED)

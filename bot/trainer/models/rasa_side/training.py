@@ -26,7 +26,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa.validator import Validator
 from sklearn.model_selection import StratifiedKFold
 
-from bot.nlu.normalise import words_of
+from bot.nlu.normalise import plain
 from bot.trainer.models.rasa_side.faults import DataFault, refuse_broken_files
 from bot.trainer.models.rasa_side.files import fresh
 from bot.trainer.models.rasa_side.memory import Progress
@@ -46,7 +46,7 @@ _COMPONENTS = {
 
 def words(text: str) -> str:
     """A text as the sentence encoders see it."""
-    return " ".join(word.text for word in words_of(text)) or " "
+    return plain(text) or " "
 
 
 def train(out: Path, name: str, progress: Progress) -> Dict[str, Any]:
